@@ -1,0 +1,68 @@
+"""Momus: for a real machine-learning system, does each of the 17 failure modes apply, how badly does it fail,
+how sure are we, how severe is that, and what now.
+
+Public names are resolved when first used, so that ``import momus`` reads no file and loads no framework.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from momus.assess import Assessment as Assessment
+    from momus.assess import assess as assess
+    from momus.assess import compare as compare
+    from momus.card import SystemCard as SystemCard
+    from momus.card import load_card as load_card
+    from momus.core.errors import MomusError as MomusError
+    from momus.core.meter import Budget as Budget
+    from momus.core.probe import Trial as Trial
+    from momus.core.probe import probe as probe
+    from momus.core.records import Finding as Finding
+    from momus.core.records import Measurement as Measurement
+    from momus.core.records import Rating as Rating
+    from momus.core.registry import get_probe as get_probe
+    from momus.core.samples import Samples as Samples
+    from momus.data import read_data as read_data
+    from momus.store import open_store as open_store
+    from momus.targets import Target as Target
+    from momus.taxonomy import load as taxonomy
+    from momus.threats import threats as threats
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Assessment": "momus.assess:Assessment",
+    "Budget": "momus.core.meter:Budget",
+    "Finding": "momus.core.records:Finding",
+    "Measurement": "momus.core.records:Measurement",
+    "MomusError": "momus.core.errors:MomusError",
+    "Rating": "momus.core.records:Rating",
+    "Samples": "momus.core.samples:Samples",
+    "SystemCard": "momus.card:SystemCard",
+    "Target": "momus.targets:Target",
+    "Trial": "momus.core.probe:Trial",
+    "assess": "momus.assess:assess",
+    "compare": "momus.assess:compare",
+    "get_probe": "momus.core.registry:get_probe",
+    "load_card": "momus.card:load_card",
+    "open_store": "momus.store:open_store",
+    "probe": "momus.core.probe:probe",
+    "read_data": "momus.data:read_data",
+    "taxonomy": "momus.taxonomy:load",
+    "threats": "momus.threats:threats",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'momus' has no attribute '{name}'")
+    module, attribute = _HOMES[name].split(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

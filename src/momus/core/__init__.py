@@ -1,0 +1,1 @@
+"""The words every room speaks: records, evidence, capabilities, probe, trial, meter, registry, errors, seeds, digest."""

@@ -1,0 +1,173 @@
+"""What a target can do, one small Protocol per ability. Probes and targets meet here and nowhere else.
+
+Spaces
+------
+``Samples.x`` holds data as read (images (n, h, w, c) uint8, tables (n, d) float64). ``encode`` turns it into the
+target's *canonical* arrays: images become float32 in [0, 1] and (n, c, h, w), tables stay as they are; native arrays
+(a torch tensor on the model's device) where the target has gradients, NumPy otherwise. Every method below takes and
+returns canonical arrays; scaling to 0-255, normalisation, channel order, softmax or logits, dtype and evaluation mode
+are the adapter's business and happen behind these methods. Attacks therefore work in [0, 1] and their epsilon is in
+those units, and ``decode`` brings a canonical array back to the space of ``Samples.x``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from momus.core.samples import NumpyArray
+
+# An array of any library that follows the Python array API standard: numpy.ndarray, torch.Tensor.
+Array = Any
+LossName = Literal["cross_entropy", "margin", "dlr"]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetInfo:
+    """What is known about a target without asking it anything.
+
+    ``task``: classifier, regressor, policy or artifact. ``digest`` is the sha256 over its files and settings.
+    ``shape`` is one sample's canonical shape where known. ``low``/``high`` is the canonical range for images ([0, 1]);
+    None for tables, whose columns carry their own. ``files`` are the artifact files behind it. ``randomised`` is True
+    where equal inputs gave different outputs when the adapter was opened.
+    """
+
+    name: str
+    task: Literal["classifier", "regressor", "policy", "artifact"]
+    adapter: str
+    digest: str
+    classes: tuple[str, ...] = ()
+    modality: Literal["image", "table", "text", "audio", "state", "file"] = "table"
+    shape: tuple[int, ...] | None = None
+    low: float | None = None
+    high: float | None = None
+    files: tuple[str, ...] = ()
+    output: Literal["labels", "probabilities", "logits", "values", "actions", "none"] = "labels"
+    notes: tuple[str, ...] = ()
+    randomised: bool = False
+
+    def __rich__(self) -> str:
+        return (
+            f"[bold]{self.name}[/bold]  {self.task} via {self.adapter}, {self.modality}"
+            f"{'' if self.shape is None else ' ' + 'x'.join(map(str, self.shape))}, output {self.output}"
+            f"{'' if not self.classes else f', {len(self.classes)} classes'}  sha256 {self.digest[:12]}"
+        )
+
+
+@runtime_checkable
+class Target(Protocol):
+    """Every target tells what it is."""
+
+    @property
+    def info(self) -> TargetInfo: ...
+
+
+@runtime_checkable
+class Encodes(Target, Protocol):
+    """Translates between data as read and the arrays the target's other methods take."""
+
+    def encode(self, x: NumpyArray, /) -> Array: ...
+
+    def decode(self, a: Array, /) -> NumpyArray: ...
+
+
+@runtime_checkable
+class Predicts(Encodes, Protocol):
+    """(n, ...) -> (n,) class indices (classifier) or float values (regressor)."""
+
+    def predict(self, x: Array, /) -> Array: ...
+
+
+@runtime_checkable
+class Probabilities(Predicts, Protocol):
+    """(n, ...) -> (n, k) probabilities; rows sum to 1."""
+
+    def probabilities(self, x: Array, /) -> Array: ...
+
+
+@runtime_checkable
+class Scores(Predicts, Protocol):
+    """(n, ...) -> (n, k) scores whose order is the model's confidence: logits where there are any, else log-probabilities.
+
+    What a score-based black-box attacker can compute from the outputs. Unbounded, differences are meaningful.
+    """
+
+    def scores(self, x: Array, /) -> Array: ...
+
+
+@runtime_checkable
+class Gradients(Scores, Protocol):
+    """White-box access. Both methods keep native arrays on the target's device."""
+
+    def logits(self, x: Array, /) -> Array: ...
+
+    def loss_gradient(self, x: Array, y: Array, loss: LossName = "cross_entropy", /) -> tuple[Array, Array]:
+        """((n, k) logits at x, gradient of the summed loss with respect to x, same shape as x), from one forward pass."""
+        ...
+
+
+@runtime_checkable
+class Trains(Predicts, Protocol):
+    """Can be trained again, from scratch, on other rows: what shadow-model attacks need."""
+
+    def retrain(self, x: NumpyArray, y: NumpyArray, /, *, seed: int) -> Predicts:
+        """A fresh target of the same kind fitted on ``x`` (as read, not encoded) and ``y`` (class indices or values)."""
+        ...
+
+
+@runtime_checkable
+class HasFiles(Target, Protocol):
+    """Has artifact files that somebody downloads, ships or loads."""
+
+    def files(self) -> Sequence[Path]: ...
+
+
+@runtime_checkable
+class HasEnv(Target, Protocol):
+    """Lives in an environment with the Gymnasium API (reset, step)."""
+
+    def make_env(self, name: str = "test", /) -> Any:
+        """A fresh Gymnasium environment: ``train`` or ``test``, as the card names them."""
+        ...
+
+
+@runtime_checkable
+class Acts(HasEnv, Protocol):
+    """A policy: chooses an action for an observation."""
+
+    def act(self, observation: Any, /) -> Any: ...
+
+
+@runtime_checkable
+class HasGoal(Acts, Protocol):
+    """A policy whose system also states what it is really for, apart from the reward it was trained on."""
+
+    def goal(self, trajectory: Sequence[Any], env: Any, /) -> float:
+        """The true performance of one finished episode (hidden reward), in the card's units."""
+        ...
+
+
+def abilities(needs: type) -> tuple[str, ...]:
+    """Names of the members a Protocol asks for, sorted."""
+    found: set[str] = set()
+    for base in needs.__mro__:
+        if base in (object, Protocol) or base.__name__ == "Generic":
+            continue
+        found |= {n for n in vars(base) if not n.startswith("_") and callable(getattr(base, n, None))}
+    return tuple(sorted(found))
+
+
+def missing(target: object, needs: type) -> tuple[str, ...]:
+    """Which of the members that ``needs`` asks for the bare target lacks. Empty means the probe can run."""
+    return tuple(n for n in abilities(needs) if not callable(getattr(type(target), n, None)))
+
+
+def to_numpy(a: Array) -> NumpyArray:
+    """A NumPy copy of any array, detached and on the CPU."""
+    if hasattr(a, "detach"):
+        a = a.detach().cpu().numpy()
+    return np.asarray(a)

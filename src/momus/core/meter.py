@@ -1,0 +1,116 @@
+"""Meter: counts what a probe asks of a target and stops it when the budget is spent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from momus.core.capabilities import Array, LossName, TargetInfo
+from momus.core.errors import BudgetSpent, TargetError
+from momus.core.records import Cost
+from momus.core.samples import NumpyArray
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one measurement may cost. None means no bound. ``queries`` counts model rows, ``seconds`` wall-clock time."""
+
+    queries: int | None = None
+    seconds: float | None = None
+
+
+class Meter:
+    """A target seen through a counter. Arrays pass untouched, so native arrays stay where they are.
+
+    It raises :class:`BudgetSpent` *before* a query that would exceed the budget; methods catch that and return their
+    best so far. An ability the wrapped target lacks raises :class:`TargetError`, but the plan checks needs on the bare
+    target first.
+    """
+
+    def __init__(self, target: Any, budget: Budget | None = None) -> None:
+        self.target = target
+        self.budget = budget or Budget()
+        self.queries = 0
+        self.calls = 0
+        self.gradients = 0
+        self.started = time.perf_counter()
+
+    @property
+    def info(self) -> TargetInfo:
+        info: TargetInfo = self.target.info
+        return info
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.started
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(queries=self.queries, calls=self.calls, gradients=self.gradients, seconds=round(self.seconds, 4))
+
+    def check_time(self) -> None:
+        """Raise BudgetSpent when the time is up. Long loops that do not query call this."""
+        if self.budget.seconds is not None and self.seconds > self.budget.seconds:
+            raise BudgetSpent
+
+    def spend(self, rows: int, *, gradients: int = 0) -> None:
+        """Account for ``rows`` model rows about to be asked."""
+        self.check_time()
+        if self.budget.queries is not None and self.queries + rows > self.budget.queries:
+            raise BudgetSpent
+        self.queries += rows
+        self.calls += 1
+        self.gradients += gradients
+
+    def _ability(self, name: str) -> Callable[..., Any]:
+        method = getattr(self.target, name, None)
+        if method is None:
+            raise TargetError(f"target '{self.info.name}' cannot {name}", hint="Choose another adapter or probe")
+        return method  # type: ignore[no-any-return]
+
+    def encode(self, x: NumpyArray, /) -> Array:
+        return self._ability("encode")(x)
+
+    def decode(self, a: Array, /) -> NumpyArray:
+        return self._ability("decode")(a)  # type: ignore[no-any-return]
+
+    def predict(self, x: Array, /) -> Array:
+        self.spend(len(x))
+        return self._ability("predict")(x)
+
+    def probabilities(self, x: Array, /) -> Array:
+        self.spend(len(x))
+        return self._ability("probabilities")(x)
+
+    def scores(self, x: Array, /) -> Array:
+        self.spend(len(x))
+        return self._ability("scores")(x)
+
+    def logits(self, x: Array, /) -> Array:
+        self.spend(len(x))
+        return self._ability("logits")(x)
+
+    def loss_gradient(self, x: Array, y: Array, loss: LossName = "cross_entropy", /) -> tuple[Array, Array]:
+        self.spend(len(x), gradients=len(x))
+        return self._ability("loss_gradient")(x, y, loss)  # type: ignore[no-any-return]
+
+    def retrain(self, x: NumpyArray, y: NumpyArray, /, *, seed: int) -> Any:
+        """A retrained target, bare: its queries are the tester's own and do not count against the budget."""
+        self.check_time()
+        return self._ability("retrain")(x, y, seed=seed)
+
+    def files(self) -> Sequence[Path]:
+        return self._ability("files")()  # type: ignore[no-any-return]
+
+    def make_env(self, name: str = "test", /) -> Any:
+        return self._ability("make_env")(name)
+
+    def act(self, observation: Any, /) -> Any:
+        self.spend(1)
+        return self._ability("act")(observation)
+
+    def goal(self, trajectory: Sequence[Any], env: Any, /) -> float:
+        return float(self._ability("goal")(trajectory, env))

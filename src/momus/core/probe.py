@@ -1,0 +1,261 @@
+"""The @probe decorator, the Trial a probe works in, and the Probe object that the rest of the house speaks of.
+
+A probe is one function in one file: ``src/momus/probes/<mode>/<technique>.py`` defines ``<technique>``. Its id is its
+address, ``<mode>.<technique>``. The type of its first argument says what it needs from a target; its keyword-only
+arguments are its options and their defaults are the documentation of the defaults.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from momus.core import capabilities, seeds
+from momus.core.errors import MissingExtra, ProbeError
+from momus.core.evidence import Evidence
+from momus.core.meter import Budget, Meter
+from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement, Scalar
+from momus.core.samples import Samples
+
+Progress = Callable[[float, str], None]
+
+
+def _silent(_done: float, _note: str) -> None:
+    """The default progress listener."""
+
+
+@dataclass
+class Trial:
+    """All that a probe may touch beside the target.
+
+    ``data`` maps a role (train, test, reference, current) to Samples. ``rng`` is seeded from (run seed, probe, target).
+    ``progress(fraction, note)`` reports how far it is, fraction in [0, 1]. ``measurement`` makes the result.
+    ``context`` carries plain facts that some probes read (declared tests, plan gaps), never objects.
+    """
+
+    seed: int = 0
+    data: Mapping[str, Samples] = field(default_factory=dict)
+    budget: Budget = field(default_factory=Budget)
+    progress: Progress = _silent
+    context: Mapping[str, Any] = field(default_factory=dict)
+    probe: Probe | None = None
+    meter: Meter | None = None
+    options: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """A fresh generator, the same at each call: keep it in a variable when drawing more than once."""
+        return np.random.default_rng(self.seed)
+
+    def samples(self, role: str) -> Samples:
+        """The data set in that role, or a ProbeError that says which one is missing."""
+        if role not in self.data:
+            raise ProbeError(f"no data set in the role '{role}'", hint=f"Add data.{role} to the card")
+        return self.data[role]
+
+    def measurement(
+        self,
+        value: float,
+        ci: Interval,
+        n: int,
+        *,
+        scope: Mapping[str, Scalar] | None = None,
+        figures: Sequence[Figure] = (),
+        evidence: Sequence[Evidence] = (),
+        caveats: Sequence[Caveat] = (),
+    ) -> Measurement:
+        """The Measurement of this trial, with probe, target, seed, data digests and cost filled in."""
+        if self.probe is None or self.meter is None:
+            raise ProbeError("a measurement can only be made inside a probe")
+        return Measurement(
+            probe=self.probe.id,
+            target=self.meter.info.name,
+            metric=self.probe.metric,
+            value=float(value),
+            ci=ci,
+            n=int(n),
+            worse=self.probe.worse,
+            unit=self.probe.unit,
+            scope={**self.options, **(scope or {})},
+            figures=tuple(figures),
+            evidence=tuple(evidence),
+            caveats=tuple(caveats),
+            cost=self.meter.cost,
+            seed=self.seed,
+            data={role: s.digest for role, s in sorted(self.data.items())},
+            modes=self.probe.modes,
+        )
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A technique that measures one number about one target. Call it like a function; see :meth:`__call__`."""
+
+    id: str
+    run: Callable[..., Measurement]
+    knowledge: Knowledge
+    data: tuple[str, ...]
+    optional_data: tuple[str, ...]
+    metric: str
+    worse: Literal["lower", "higher"]
+    unit: str
+    source: str
+    also: tuple[str, ...]
+    version: int
+    extra: str | None
+    cost: str
+    tasks: tuple[str, ...]
+    modalities: tuple[str, ...]
+
+    @property
+    def mode(self) -> str:
+        """Slug of the failure mode it belongs to."""
+        return self.id.split(".")[-2]
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        return (self.mode, *self.also)
+
+    @property
+    def summary(self) -> str:
+        """First line of the docstring."""
+        return (inspect.getdoc(self.run) or "").split("\n", 1)[0]
+
+    @property
+    def doc(self) -> str:
+        return inspect.getdoc(self.run) or ""
+
+    @property
+    def needs(self) -> type:
+        """The Protocol that the first argument is annotated with."""
+        first = next(iter(inspect.signature(self.run).parameters))
+        hints = typing.get_type_hints(self.run)
+        needs = hints[first]
+        return needs  # type: ignore[no-any-return]
+
+    @property
+    def options(self) -> dict[str, Scalar | None]:
+        """Keyword-only arguments and their defaults."""
+        parameters = inspect.signature(self.run).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    def missing(self, target: object) -> tuple[str, ...]:
+        """Abilities that the bare target lacks."""
+        return capabilities.missing(target, self.needs)
+
+    def seed_for(self, run_seed: int, target: str) -> int:
+        return seeds.derive(run_seed, self.id, target)
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """ProbeError for an option the probe does not have."""
+        unknown = [k for k in options if k not in self.options]
+        if unknown:
+            known = ", ".join(self.options) or "none"
+            raise ProbeError(f"{self.id} has no option '{unknown[0]}'", hint=f"Its options: {known}")
+
+    def __call__(
+        self,
+        target: Any,
+        trial: Trial | None = None,
+        /,
+        *,
+        seed: int = 0,
+        budget: Budget | None = None,
+        progress: Progress = _silent,
+        context: Mapping[str, Any] | None = None,
+        **given: Any,
+    ) -> Measurement:
+        """Measure ``target``.
+
+        In a notebook give the data sets by role and the options by name::
+
+            pgd(target, test=Samples(x, y), epsilon=8 / 255)
+
+        ``seed`` is the run seed; the seed used derives from it, the probe id and the target's name. The assessment
+        passes a ready ``trial`` instead. Raises TargetError when the target lacks an ability, ProbeError for a missing
+        data set or unknown option.
+        """
+        lacking = self.missing(target)
+        if lacking:
+            raise ProbeError(f"{self.id} needs {', '.join(lacking)}, which this target cannot do")
+        if trial is None:
+            data = {k: v for k, v in given.items() if isinstance(v, Samples)}
+            options = {k: v for k, v in given.items() if k not in data}
+            name = target.info.name
+            trial = Trial(self.seed_for(seed, name), data, budget or Budget(), progress, context or {})
+        else:
+            options = given
+        self.check_options(options)
+        for role in self.data:
+            trial.samples(role)
+        effective = {**self.options, **options}
+        trial.probe = self
+        trial.meter = Meter(target, trial.budget)
+        trial.options = {k: v for k, v in effective.items() if isinstance(v, bool | int | float | str)}
+        try:
+            return self.run(trial.meter, trial, **options)
+        except ModuleNotFoundError as error:
+            if self.extra is None or error.name is None or error.name.split(".")[0] == "momus":
+                raise
+            raise MissingExtra.of(f"probe {self.id}", self.extra, error.name) from error
+
+    def __rich__(self) -> str:
+        return f"[bold]{self.id}[/bold]  {self.summary}  [dim]{self.knowledge.value}; {self.source}[/dim]"
+
+
+def probe(
+    *,
+    knowledge: Knowledge,
+    metric: str,
+    worse: Literal["lower", "higher"],
+    source: str,
+    data: tuple[str, ...] = (),
+    optional_data: tuple[str, ...] = (),
+    unit: str = "",
+    also: tuple[str, ...] = (),
+    version: int = 1,
+    extra: str | None = None,
+    cost: str = "",
+    tasks: tuple[str, ...] = (),
+    modalities: tuple[str, ...] = (),
+) -> Callable[[Callable[..., Measurement]], Probe]:
+    """Turn a function ``(target: Needs, trial: Trial, *, options) -> Measurement`` into a Probe.
+
+    ``data``: roles it cannot do without; ``optional_data``: roles it uses where given. ``worse``: the direction of
+    harm. ``source``: arXiv id or standard. ``version``: raise it whenever the number would change, so that stored
+    results are not reused. ``extra``: the optional dependency it needs. ``cost``: queries as a formula.
+    ``tasks``/``modalities``: where it makes sense; empty means everywhere.
+    """
+
+    def decorate(run: Callable[..., Measurement]) -> Probe:
+        module = run.__module__.split(".")
+        built_in = module[:2] == ["momus", "probes"]
+        identity = ".".join(module[2:]) if built_in else f"{module[0]}/{'.'.join(module[-2:])}"
+        if module[-1] != run.__name__:
+            raise ProbeError(f"probe function '{run.__name__}' must be named like its file, '{module[-1]}'")
+        made = Probe(
+            identity,
+            run,
+            knowledge,
+            data,
+            optional_data,
+            metric,
+            worse,
+            unit,
+            source,
+            also,
+            version,
+            extra,
+            cost,
+            tasks,
+            modalities,
+        )
+        made.__dict__["__doc__"] = run.__doc__
+        return made
+
+    return decorate

@@ -1,0 +1,101 @@
+"""Samples: a data set as arrays, with what its columns mean and who its rows belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from momus.core import digest
+
+NumpyArray = np.ndarray[Any, Any]
+
+
+class ColumnKind(StrEnum):
+    """What a column of a table holds."""
+
+    NUMERIC = "numeric"
+    INTEGER = "integer"
+    ORDINAL = "ordinal"
+    CATEGORICAL = "categorical"
+    BINARY = "binary"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    ``low`` and ``high`` are the declared or observed range. A categorical column is stored as integer codes into
+    ``categories``. ``one_hot`` names the group in which exactly one column is 1. ``immutable`` columns are those an
+    attacker cannot change (age, sex): attacks leave them alone.
+    """
+
+    name: str
+    kind: ColumnKind = ColumnKind.NUMERIC
+    low: float | None = None
+    high: float | None = None
+    categories: tuple[str, ...] = ()
+    one_hot: str | None = None
+    immutable: bool = False
+    inferred: bool = True
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A data set as a probe sees it.
+
+    ``x`` is (n, ...) as read: a float64 table (n, d) with categorical columns as codes, or images (n, h, w, c) uint8.
+    ``y`` is (n,): class indices into ``classes`` for a classifier, float64 for a regressor, or None.
+    ``groups`` maps the name of a declared group column to (n,) labels; ``time`` is (n,) numbers that order rows;
+    ``ids`` is (n,) labels of the person or thing each row belongs to.
+    """
+
+    x: NumpyArray
+    y: NumpyArray | None = None
+    name: str = "data"
+    columns: tuple[Column, ...] = ()
+    classes: tuple[str, ...] = ()
+    groups: Mapping[str, NumpyArray] = field(default_factory=dict)
+    time: NumpyArray | None = None
+    ids: NumpyArray | None = None
+    source: str = ""
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over all arrays and the meaning of the columns."""
+        arrays = digest.of_array(self.x, self.y, self.time, self.ids)
+        groups = {k: digest.of_array(np.asarray(v)) for k, v in sorted(self.groups.items())}
+        return digest.of_value([arrays, groups, [str(c) for c in self.columns], list(self.classes)])
+
+    @property
+    def is_image(self) -> bool:
+        """True for (n, h, w, c) arrays with 1, 3 or 4 channels."""
+        return self.x.ndim == 4 and self.x.shape[-1] in (1, 3, 4)
+
+    @property
+    def is_table(self) -> bool:
+        return self.x.ndim == 2
+
+    def take(self, index: Any) -> Samples:
+        """The rows at ``index`` (indices, slice or mask), everything kept in step."""
+        return replace(
+            self,
+            x=self.x[index],
+            y=None if self.y is None else self.y[index],
+            groups={k: np.asarray(v)[index] for k, v in self.groups.items()},
+            time=None if self.time is None else self.time[index],
+            ids=None if self.ids is None else self.ids[index],
+        )
+
+    def sample(self, n: int, rng: np.random.Generator) -> Samples:
+        """At most ``n`` rows drawn without replacement, in their original order."""
+        if n >= len(self):
+            return self
+        return self.take(np.sort(rng.choice(len(self), size=n, replace=False)))
