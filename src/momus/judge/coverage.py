@@ -1,0 +1,87 @@
+"""Always 17 rows: what was found, and where nothing was tested, why not and how to close the hole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, Protocol
+
+from momus.core.records import Finding, Gap, Rating, Record, Severity, Status
+from momus.taxonomy import load
+
+RowStatus = Literal["fail", "error", "inconclusive", "pass", "not_tested", "not_applicable"]
+
+
+class ThreatVerdict(Protocol):
+    """What the rows need to know of a mode's threat verdict (see :mod:`momus.threats`)."""
+
+    @property
+    def verdict(self) -> str: ...
+
+    @property
+    def reason(self) -> str: ...
+
+
+class Row(Record):
+    """One failure mode of one assessment."""
+
+    id: str
+    mode: str
+    name: str
+    verdict: str
+    reason: str
+    status: RowStatus
+    severity: Severity | None = None
+    findings: tuple[Finding, ...] = ()
+    ratings: tuple[Rating, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    headline: Finding | None = None
+
+
+# Worst first. A pass beside an inconclusive probe stays inconclusive: the open question decides.
+_ORDER = (Status.FAIL, Status.ERROR, Status.INCONCLUSIVE, Status.PASS)
+
+
+def coverage(
+    threats: Mapping[str, ThreatVerdict],
+    findings: Iterable[Finding],
+    ratings: Iterable[Rating],
+    gaps: Iterable[Gap],
+) -> tuple[Row, ...]:
+    """The 17 rows in Microsoft's order. Not run is never pass."""
+    found, rated, open_gaps = list(findings), list(ratings), list(gaps)
+    rows = []
+    for mode in load().modes:
+        mine = tuple(sorted((f for f in found if f.mode == mode.slug), key=_badness))
+        severities = [r.severity for r in rated if r.mode == mode.slug]
+        threat = threats[mode.slug]
+        rows.append(
+            Row(
+                id=mode.id,
+                mode=mode.slug,
+                name=mode.name,
+                verdict=threat.verdict,
+                reason=threat.reason,
+                status=_status(mine, threat.verdict),
+                severity=max(severities, key=lambda s: s.rank) if severities else None,
+                findings=mine,
+                ratings=tuple(r for r in rated if r.mode == mode.slug),
+                gaps=tuple(g for g in open_gaps if g.mode == mode.slug),
+                headline=mine[0] if mine else None,
+            )
+        )
+    return tuple(rows)
+
+
+def _badness(finding: Finding) -> tuple[int, float]:
+    """Sort key: status first, then how far beyond its limit."""
+    m, limit = finding.measurement, finding.limit
+    if m is None or limit is None:
+        return _ORDER.index(finding.status), 0.0
+    excess = (m.value - limit.value) * (1 if m.worse == "higher" else -1)
+    return _ORDER.index(finding.status), -excess
+
+
+def _status(findings: tuple[Finding, ...], verdict: str) -> RowStatus:
+    if findings:
+        return findings[0].status.value
+    return "not_applicable" if verdict == "not_applicable" else "not_tested"
