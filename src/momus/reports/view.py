@@ -1,0 +1,257 @@
+"""ReportView: everything a report says, as one frozen record. Renderers read it and nothing else.
+
+A stored view can be rendered years later: it carries the words of the taxonomy as they stood, not references to them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import model_validator
+
+from momus.core.records import Finding, Gap, Limit, Measurement, Rating, Record, Run, Severity
+
+if TYPE_CHECKING:
+    from momus.judge.controls import ControlRates
+    from momus.judge.coverage import Row
+
+ModeStatus = Literal["fail", "pass", "inconclusive", "error", "not_tested", "not_applicable"]
+STATUSES: tuple[ModeStatus, ...] = ("fail", "error", "inconclusive", "not_tested", "pass", "not_applicable")
+MODES = 17
+
+
+class Mitigation(Record):
+    """One thing to do about a mode, with the catalogue it comes from (``AML.M0003`` of ATLAS, ``MS``, ``ours``)."""
+
+    id: str = ""
+    source: str = ""
+    text: str
+
+
+class Attacker(Record):
+    """Who could do it: where they stand, what they know, what they can do."""
+
+    place: str = ""
+    knowledge: str = ""
+    capability: str = ""
+    rule: str = ""
+
+
+class Question(Record):
+    """An open question that the card does not answer, and the modes it would settle."""
+
+    id: str
+    text: str
+    modes: tuple[str, ...] = ()
+
+
+class Compromise(Record):
+    """What is lost when the mode strikes, according to one source."""
+
+    source: str
+    lost: tuple[str, ...]
+
+
+class BarRow(Record):
+    """What the bug bar says about a mode here, before any test: level, the row that fired, and who wrote that row."""
+
+    severity: Severity | None = None
+    row: str = ""
+    source: str = ""
+
+
+class ModeFacts(Record):
+    """What the documents say about one mode, in words for the three readers."""
+
+    definition: str = ""
+    intentional: bool = True
+    compromised: tuple[Compromise, ...] = ()
+    knowledge: str = ""
+    access_violated: Literal["yes", "no", "n/a"] = "n/a"
+    failure_mode: str = ""
+    attack_mode: str = ""
+    impacts: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+    indicators: tuple[str, ...] = ()
+    mitigations: tuple[Mitigation, ...] = ()
+    legal_questions: tuple[str, ...] = ()
+
+
+class ControlView(Record):
+    """How often a probe noticed planted faults, and how often it cried wolf on clean twins."""
+
+    probe: str
+    planted: int
+    hits: int
+    clean: int
+    false_alarms: int
+    date: str = ""
+
+
+class ModeView(Record):
+    """One of the 17 rows, with all that the three readers need to know about it."""
+
+    id: str
+    slug: str
+    name: str
+    verdict: str
+    verdict_reason: str = ""
+    status: ModeStatus
+    reason: str
+    severity: Severity | None = None
+    headline: Finding | None = None
+    findings: tuple[Finding, ...] = ()
+    ratings: tuple[Rating, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    facts: ModeFacts = ModeFacts()
+    rules: tuple[str, ...] = ()
+    attackers: tuple[Attacker, ...] = ()
+    flows: tuple[str, ...] = ()
+    bar: BarRow = BarRow()
+
+    @property
+    def measurement(self) -> Measurement | None:
+        """The measurement behind the headline, if it came to a number."""
+        return self.headline.measurement if self.headline else None
+
+    @property
+    def rating(self) -> Rating | None:
+        """The rating that gave the row its severity."""
+        worst = sorted(
+            self.ratings, key=lambda r: (-r.severity.rank, r.probe != (self.headline and self.headline.probe))
+        )
+        return worst[0] if worst else None
+
+
+class ReportView(Record):
+    """A whole assessment, ready to be shown. Always 17 modes, in the order of the taxonomy."""
+
+    kind: Literal["report"] = "report"
+    schema_version: int = 1
+    run: Run
+    modes: tuple[ModeView, ...]
+    questions: tuple[Question, ...] = ()
+    controls: tuple[ControlView, ...] = ()
+    outside: tuple[str, ...] = ()
+    picture_svg: str = ""
+
+    @model_validator(mode="after")
+    def _all_modes(self) -> ReportView:
+        if len(self.modes) != MODES or len({m.id for m in self.modes}) != MODES:
+            raise ValueError(f"a report has {MODES} different modes, not {len({m.id for m in self.modes})}")
+        return self
+
+    def mode(self, key: str) -> ModeView:
+        """The mode with that id or slug; KeyError when there is none."""
+        for m in self.modes:
+            if key in (m.id, m.slug):
+                return m
+        raise KeyError(key)
+
+    @property
+    def counts(self) -> dict[ModeStatus, int]:
+        """How many modes have each status; every status is present, worst first."""
+        found = Counter(m.status for m in self.modes)
+        return {s: found[s] for s in STATUSES}
+
+    @property
+    def worst(self) -> Severity | None:
+        """The worst severity among failing modes; None when nothing failed or nothing was rated."""
+        ranked = [m.severity for m in self.modes if m.status == "fail" and m.severity is not None]
+        return max(ranked, key=lambda s: s.rank) if ranked else None
+
+    def priorities(self, most: int = 3) -> tuple[ModeView, ...]:
+        """The modes to look at first: failures by severity, then errors, then what could not be decided."""
+        order = {"fail": 0, "error": 1, "inconclusive": 2}
+        urgent = [m for m in self.modes if m.status in order]
+        return tuple(sorted(urgent, key=lambda m: (order[m.status], -(m.severity.rank if m.severity else 0), m.id)))[
+            :most
+        ]
+
+    def control(self, probe: str) -> ControlView | None:
+        """The control rates of a probe, if they were measured."""
+        return next((c for c in self.controls if c.probe == probe), None)
+
+    def limits(self) -> dict[str, Limit]:
+        """The limit of each probe that was judged."""
+        return {f.probe: f.limit for m in self.modes for f in m.findings if f.limit is not None}
+
+    def measurements(self) -> Iterator[tuple[ModeView, Finding, Measurement]]:
+        """Every finding that came to a number."""
+        for m in self.modes:
+            for f in m.findings:
+                if f.measurement is not None:
+                    yield m, f, f.measurement
+
+
+def build_view(
+    run: Run,
+    rows: Sequence[Row],
+    *,
+    findings: Sequence[Finding] = (),
+    ratings: Sequence[Rating] = (),
+    gaps: Sequence[Gap] = (),
+    threat_model: Any = None,
+    picture_svg: str = "",
+    controls: Mapping[str, ControlRates] | None = None,
+    outside: Sequence[str] = (),
+    taxonomy: Any = None,
+) -> ReportView:
+    """Put one assessment together for the renderers.
+
+    ``rows`` are the 17 rows of :mod:`momus.judge.coverage`. ``findings``, ``ratings`` and ``gaps`` are all there are:
+    one that its row does not list is added to it, so that nothing measured is ever left out of a report.
+    ``taxonomy`` defaults to the built-in one. Raises ValueError unless there are 17 different modes.
+    """
+    from momus.reports import facts
+
+    if taxonomy is None:
+        from momus.taxonomy import load
+
+        taxonomy = load()
+    threats = dict(getattr(threat_model, "modes", None) or {})
+    modes = tuple(
+        ModeView(
+            id=row.id,
+            slug=row.mode,
+            name=row.name,
+            verdict=str(row.verdict),
+            status=row.status,
+            reason=row.reason,
+            severity=row.severity,
+            headline=row.headline,
+            findings=_joined(row.findings, findings, row.mode),
+            ratings=_joined(row.ratings, ratings, row.mode),
+            gaps=_joined(row.gaps, gaps, row.mode),
+            facts=facts.of_mode(taxonomy.mode(row.mode)),
+            **facts.of_threat(threats.get(row.mode)),
+        )
+        for row in rows
+    )
+    return ReportView(
+        run=run,
+        modes=modes,
+        questions=facts.questions(threats, taxonomy),
+        controls=tuple(
+            ControlView(
+                probe=c.probe,
+                planted=c.planted,
+                hits=c.hits,
+                clean=c.clean,
+                false_alarms=c.false_alarms,
+                date=str(c.date or ""),
+            )
+            for _, c in sorted((controls or {}).items())
+        ),
+        outside=tuple(facts.sentence(o) for o in outside),
+        picture_svg=picture_svg,
+    )
+
+
+def _joined(own: Sequence[Any], everything: Sequence[Any], mode: str) -> tuple[Any, ...]:
+    """The row's own records, then those of the same mode that it does not list."""
+    kept = list(own)
+    kept += [r for r in everything if r.mode == mode and r not in kept]
+    return tuple(kept)
