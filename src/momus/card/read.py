@@ -1,0 +1,158 @@
+"""Reads momus.yaml into a SystemCard. Every problem of the card is reported, each with its line and column."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from momus.card.explain import explain, position
+from momus.card.schema import SystemCard
+from momus.card.yaml_ import MAX_BYTES, Document, Keys, read_yaml
+from momus.core.errors import CardError
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class CardProblems(CardError):
+    """Everything that is wrong with one card; prints one line a problem."""
+
+    def __init__(self, problems: tuple[CardError, ...]) -> None:
+        self.problems = problems
+        first = problems[0]
+        super().__init__(first.message, code=first.code, place=first.place, hint=first.hint)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (CardProblems, (self.problems,))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a card came from: its text, its plain content before expansion, and the place of every key."""
+
+    path: Path | None
+    base: Path
+    text: str
+    raw: Any
+    document: Document
+
+    @property
+    def digest(self) -> str:
+        plain = json.dumps(self.raw, sort_keys=True, separators=(",", ":"), default=str)
+        return hashlib.sha256(plain.encode(errors="surrogatepass")).hexdigest()
+
+    def place(self, keys: Keys) -> str:
+        return self.document.place(keys)
+
+
+def load_card(path: str | os.PathLike[str]) -> SystemCard:
+    """The card in a YAML file (or in ``momus.yaml`` of a folder).
+
+    Loads no model, runs no code, opens no data file. ``${NAME}`` in a value is replaced from the environment.
+
+    Raises
+    ------
+    CardError
+        The file cannot be read, is no YAML, or breaks the schema; :class:`CardProblems` lists all problems.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / "momus.yaml"
+    return card_of_text(_read(file), path=file)
+
+
+def card_of_text(text: str, *, path: Path | None = None, base: Path | None = None) -> SystemCard:
+    """The card in a YAML text. ``path`` names it in errors; relative paths are meant from ``base`` or its folder."""
+    document = read_yaml(text, str(path) if path else "card")
+    home = base or (path.parent if path else Path())
+    return _build(document, path=path, base=home, text=text)
+
+
+def card_of_dict(raw: Mapping[str, Any], base: Path) -> SystemCard:
+    """The card from plain values; places in errors are key names, as there are no lines."""
+    text = json.dumps(raw, indent=1, default=str)
+    plain = json.loads(text) if isinstance(raw, Mapping) else raw
+    return _build(_Keyed("card", plain), path=None, base=base, text=text)
+
+
+class _Keyed(Document):
+    """A document without lines: ``card: targets[0].path``."""
+
+    def place(self, keys: Keys, *, of_key: bool = False) -> str:
+        said = "".join(f"[{k}]" if isinstance(k, int) else f".{k}" for k in keys).lstrip(".")
+        return f"{self.name}: {said}" if said else self.name
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+        return content.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise CardError(
+            "there is no such card", code="card/missing", place=str(file), hint="Start one with: momus init MODEL_FILE"
+        ) from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - content.rfind(b"\n", 0, error.start)
+        raise CardError(
+            "the card is not UTF-8 text", code="card/encoding", place=f"{file}:{line}:{column}", hint="Save it as UTF-8"
+        ) from None
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        raise CardError(
+            f"the card cannot be read: {said}", code="card/unreadable", place=str(file), hint="Check path and rights"
+        ) from None
+
+
+def _build(document: Document, *, path: Path | None, base: Path, text: str) -> SystemCard:
+    raw = document.value
+    problems = list(document.problems)
+    if not isinstance(raw, Mapping):
+        problems.append(
+            CardError(
+                "a card is a list of keys such as 'system: my-model'", code="card/wrong-type",
+                place=document.place(()), hint="See docs/card.md for the smallest card",
+            )
+        )  # fmt: skip
+        raise CardProblems(tuple(problems))
+    expanded = _expand(raw, (), document, problems)
+    try:
+        card = SystemCard.model_validate(expanded)
+    except ValidationError as error:
+        # What is already known to be wrong at a place would only be said a second time, in other words.
+        told = {problem.place for problem in problems}
+        problems += [problem for problem in explain(error, raw, document) if problem.place not in told]
+    if problems:
+        raise CardProblems(tuple(sorted(problems, key=position)))
+    card._source = Source(path=path, base=base, text=text, raw=raw, document=document)
+    return card
+
+
+def _expand(value: Any, keys: Keys, document: Document, problems: list[CardError]) -> Any:
+    """``${NAME}`` replaced from the environment. Only values are expanded, never keys, and never a second time."""
+    if isinstance(value, Mapping):
+        return {k: _expand(v, (*keys, k), document, problems) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_expand(v, (*keys, i), document, problems) for i, v in enumerate(value)]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    for name in _VARIABLE.findall(value):
+        if name not in os.environ:
+            problems.append(
+                CardError(
+                    f"the environment variable '{name}' is not set", code="card/missing-variable",
+                    place=document.place(keys), hint=f"Set it before the run: export {name}=…",
+                )
+            )  # fmt: skip
+    return _VARIABLE.sub(lambda m: os.environ.get(m[1], m[0]), value)

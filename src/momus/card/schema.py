@@ -1,0 +1,374 @@
+"""The shape of a system card (momus.yaml): strict, frozen, one class a section."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    JsonValue,
+    PlainValidator,
+    PrivateAttr,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from momus.card.facts import Facts
+from momus.card.shorthand import data_section, one_or_many, split_code, target_defaults, text_, texts
+from momus.taxonomy.rules import slug_of
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(texts)]
+Text = Annotated[str, BeforeValidator(text_)]
+Words = Annotated[tuple[str, ...], BeforeValidator(one_or_many)]
+Positive = Annotated[int, Field(gt=0)]
+Span = tuple[FiniteFloat, FiniteFloat]
+Adapter = Literal["sklearn", "torch", "onnx", "callable", "policy", "files"]
+
+
+def _mode(value: object) -> str:
+    slug = slug_of(str(value))
+    if slug is None:
+        raise PydanticCustomError(
+            "card/unknown-mode", "'{value}' is not one of the 17 modes. Write M01 to M17 or a name such as 'membership'",
+            {"value": str(value)},
+        )  # fmt: skip
+    return slug
+
+
+def _probe_name(value: object) -> str:
+    mode, dot, technique = str(value).rpartition("/")[2].partition(".")
+    if not dot or not technique or slug_of(mode) != mode:
+        raise PydanticCustomError(
+            "card/unknown-probe", "'{value}' is not a probe id. A probe is named mode.technique, as in membership.shadow",
+            {"value": str(value)},
+        )  # fmt: skip
+    return str(value)
+
+
+Mode = Annotated[str, BeforeValidator(_mode)]
+ProbeName = Annotated[str, BeforeValidator(_probe_name)]
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, no unknown keys, no NaN or infinity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class InputCard(Section):
+    """What the model itself expects for one sample, before any adapter.
+
+    ``shape`` is without the batch, ``range`` the values the model was trained on ([0, 1] or [0, 255]), ``mean`` and
+    ``std`` are per channel in the units of ``range``, ``channels`` says where the colour axis stands, ``size`` is the
+    (height, width) pictures are resized to.
+    """
+
+    shape: tuple[Positive, ...] | None = None
+    range: Span | None = None
+    mean: tuple[FiniteFloat, ...] = ()
+    std: tuple[Annotated[FiniteFloat, Field(gt=0)], ...] = ()
+    channels: Literal["first", "last"] | None = None
+    size: tuple[Positive, Positive] | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> InputCard:
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise PydanticCustomError("card/empty-range", "range must go from low to high, as in [0, 1]")
+        return self
+
+
+class TargetCard(Section):
+    """One model under test: which adapter opens it, from which files or code, and what it takes and returns.
+
+    ``factory``, ``train`` and ``goal`` are addresses of user code, ``file.py:function``, run only in worker processes.
+    """
+
+    name: str = "model"
+    adapter: Adapter
+    task: Literal["classifier", "regressor", "policy", "artifact"] = "classifier"
+    path: str | None = None
+    files: Texts = ()
+    factory: str | None = None
+    classes: Texts = ()
+    input: InputCard = InputCard()
+    output: Literal["logits", "probabilities", "labels", "values"] | None = None
+    train: str | None = None
+    env: dict[str, str] = Field(default_factory=dict)
+    goal: str | None = None
+    data: dict[str, str] = Field(default_factory=dict, description="role -> name of a data set of this card")
+    options: dict[str, JsonValue] = Field(default_factory=dict, description="keyword arguments of the factory")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, raw: Any) -> Any:
+        return target_defaults(raw)
+
+    @model_validator(mode="after")
+    def _complete(self) -> TargetCard:
+        need: dict[str, tuple[tuple[str, ...], str]] = {
+            "sklearn": (("path", "factory"), "path: model.joblib"),
+            "torch": (("path", "factory"), "factory: model.py:build, and path: weights.pt"),
+            "onnx": (("path",), "path: model.onnx"),
+            "callable": (("factory",), "factory: model.py:predict"),
+            "policy": (("factory", "path"), "factory: policy.py:act"),
+            "files": (("path", "files"), "files: [model.pt]"),
+        }
+        keys, example = need[self.adapter]
+        if not any(getattr(self, key) for key in keys):
+            raise PydanticCustomError(
+                "card/missing-key", "target '{name}' with adapter {adapter} needs {keys}. For example {example}",
+                {"name": self.name, "adapter": self.adapter, "keys": " or ".join(keys), "example": example},
+            )  # fmt: skip
+        if self.adapter == "policy" and not self.env:
+            raise PydanticCustomError(
+                "card/missing-key", "target '{name}' is a policy and needs env. For example env: {{test: CartPole-v1}}",
+                {"name": self.name},
+            )  # fmt: skip
+        return self
+
+
+class ColumnCard(Section):
+    """What one column of a table means. ``immutable`` columns are those an attacker cannot change."""
+
+    kind: Literal["numeric", "integer", "ordinal", "categorical", "binary"] | None = None
+    immutable: bool = False
+    low: FiniteFloat | None = None
+    high: FiniteFloat | None = None
+    categories: Texts = ()
+    one_hot: str | None = None
+
+
+class DataCard(Section):
+    """One data set: where it lies and how its columns are to be read. ``limit`` keeps the first so many rows."""
+
+    path: str | None = None
+    format: Literal["csv", "tsv", "parquet", "npz", "npy", "images", "jsonl", "wav"] | None = None
+    label: Text | None = None
+    columns: dict[str, ColumnCard] = Field(default_factory=dict)
+    groups: Words = ()
+    id: Text | None = None
+    time: Text | None = None
+    drop: Words = ()
+    classes: Texts = ()
+    loader: str | None = None
+    limit: Positive | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> DataCard:
+        if not self.path and not self.loader:
+            raise PydanticCustomError("card/missing-key", "a data set needs path (a file) or loader (file.py:function)")
+        return self
+
+
+class BudgetCard(Section):
+    """What one measurement may cost. A key left out means no bound of its own."""
+
+    queries: Positive | None = None
+    seconds: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    memory_mb: Positive | None = None
+
+
+class Waiver(Section):
+    """A decision not to test or not to act on a mode: who made it, why, and until when it holds."""
+
+    mode: Mode
+    reason: Annotated[str, Field(min_length=1)]
+    by: Annotated[str, Field(min_length=1)]
+    until: date
+
+    def holds(self, today: date) -> bool:
+        """True up to and including the last day."""
+        return today <= self.until
+
+
+def _bin(value: object) -> object:
+    if isinstance(value, list | tuple):
+        if len(value) != 2 or not all(isinstance(v, int | float) and math.isfinite(v) for v in value):
+            raise PydanticCustomError("card/bin", "a bin is two numbers, [low, high], or one category")
+        if value[0] >= value[1]:
+            raise PydanticCustomError("card/empty-range", "a bin must go from low to high")
+        return (float(value[0]), float(value[1]))
+    if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
+        raise PydanticCustomError("card/bin", "a bin is two numbers, [low, high], or one category")
+    return value
+
+
+Bin = Annotated[Span | int | float | str, PlainValidator(_bin)]
+
+
+class ConditionCard(Section):
+    """One operating condition that is no column (night, a fallen sign): tested, or accepted untested by somebody.
+
+    ``data`` names data sets of the card that hold samples under this condition.
+    """
+
+    name: str
+    tested: bool = False
+    data: Words = ()
+    evidence: str = ""
+    accepted_by: str | None = None
+    reason: str = ""
+
+    @property
+    def covered(self) -> bool:
+        return self.tested or bool(self.data)
+
+
+class DomainCard(Section):
+    """Where the system is meant to work: bins per column that must all be met by test rows, and named conditions.
+
+    A bin is [low, high) or one category; the last range of a column includes its upper end.
+    """
+
+    columns: dict[str, tuple[Bin, ...]] = Field(default_factory=dict)
+    conditions: tuple[ConditionCard, ...] = ()
+
+
+class TestsCard(Section):
+    """What was tested before: the declared operating domain, the sets that count as tests, the least rows per bin."""
+
+    __test__ = False  # the name starts like a test class
+
+    data: Words = ("test",)
+    domain: DomainCard = DomainCard()
+    min_rows: Positive = 30
+    pass_marks_fixed: date | None = Field(default=None, description="when the pass marks were fixed, before the tests")
+
+
+class CardPath(NamedTuple):
+    """A file the card names: at which key, as written, where it lies, and whether it leaves the card's folder."""
+
+    keys: tuple[str | int, ...]
+    text: str
+    path: Path
+    escapes: bool
+
+
+class SystemCard(Section):
+    """Everything Momus is told about one system. Made by :func:`momus.card.load_card` or :meth:`from_dict`."""
+
+    system: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    facts: Facts = Facts()
+    targets: tuple[TargetCard, ...] = ()
+    data: dict[str, DataCard] = Field(default_factory=dict)
+    tests: TestsCard = TestsCard()
+    probes: dict[ProbeName, dict[str, JsonValue]] = Field(default_factory=dict)
+    select: Words = ()
+    skip: Words = ()
+    limits: dict[ProbeName, FiniteFloat] = Field(default_factory=dict)
+    waivers: tuple[Waiver, ...] = ()
+    budget: BudgetCard = BudgetCard()
+    network: Words = Field(default=(), description="hosts that may be spoken to")
+
+    _source: Any = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, raw: Any) -> Any:
+        return {**raw, "data": data_section(raw["data"])} if isinstance(raw, Mapping) and "data" in raw else raw
+
+    @model_validator(mode="after")
+    def _joined(self) -> SystemCard:
+        names = [t.name for t in self.targets]
+        twice = next((n for n in names if names.count(n) > 1), None)
+        if twice is not None:
+            raise PydanticCustomError("card/duplicate-name", "two targets are called '{name}'", {"name": twice})
+        for target in self.targets:
+            for role, name in target.data.items():
+                if name not in self.data:
+                    raise PydanticCustomError(
+                        "card/unknown-data", "target '{t}' takes {role} from '{name}', which is no data set of this card",
+                        {"t": target.name, "role": role, "name": name},
+                    )  # fmt: skip
+        return self
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any], base: Path | str = ".") -> SystemCard:
+        """A card from plain values, relative paths meant from ``base``. CardError lists every problem."""
+        from momus.card.read import card_of_dict
+
+        return card_of_dict(raw, Path(base))
+
+    @property
+    def path(self) -> Path | None:
+        """The file the card was read from, None for one made from plain values."""
+        path: Path | None = self._source.path
+        return path
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths are meant from."""
+        base: Path = self._source.base
+        return base
+
+    @property
+    def text(self) -> str:
+        """The card as written: environment variables by name, never by value."""
+        text: str = self._source.text
+        return text
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the content; comments, order of keys and values of environment variables do not count."""
+        digest: str = self._source.digest
+        return digest
+
+    def place(self, *keys: str | int) -> str:
+        """``momus.yaml:4:11`` of a key, or of its nearest parent that is written down."""
+        place: str = self._source.place(keys)
+        return place
+
+    def resolve(self, text: str) -> Path:
+        """A path of the card as an absolute one."""
+        return (self.base / text).resolve()
+
+    def stored(self) -> Any:
+        """The card's plain content with ``${NAME}`` in place of secrets: the form to keep and print."""
+        return self._source.raw
+
+    def paths(self) -> Iterator[CardPath]:
+        """Every file the card names, code files included. Nothing is opened."""
+        for i, target in enumerate(self.targets):
+            at: tuple[str | int, ...] = ("targets", i)
+            if target.path:
+                yield self._path((*at, "path"), target.path)
+            for j, name in enumerate(target.files):
+                yield self._path((*at, "files", j), name)
+            code = {"factory": target.factory, "train": target.train, "goal": target.goal}
+            for key, address in [*code.items(), *((f"env.{k}", v) for k, v in target.env.items())]:
+                file = split_code(address)[0] if address else None
+                if file:
+                    yield self._path((*at, *key.split(".", 1)), file)
+        for role, data in self.data.items():
+            if data.path:
+                yield self._path(("data", role, "path"), data.path)
+            file = split_code(data.loader)[0] if data.loader else None
+            if file:
+                yield self._path(("data", role, "loader"), file)
+
+    def _path(self, keys: tuple[str | int, ...], text: str) -> CardPath:
+        path = self.resolve(text)
+        return CardPath(keys, text, path, not path.is_relative_to(self.base.resolve()))
+
+    def waiver(self, mode: str, today: date | None = None) -> Waiver | None:
+        """The waiver that holds for a mode on a day; an expired one does not count."""
+        day = today or date.today()
+        return next((w for w in self.waivers if w.mode == slug_of(mode) and w.holds(day)), None)
+
+    def __repr__(self) -> str:
+        known = len(self.facts)
+        return f"SystemCard({self.system!r}, {len(self.targets)} targets, {len(self.data)} data sets, {known} facts)"
+
+    __str__ = __repr__
+
+    def __rich__(self) -> str:
+        return f"{self!r}".replace("[", r"\[")
