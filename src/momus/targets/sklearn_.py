@@ -1,0 +1,236 @@
+"""scikit-learn estimators and pipelines; XGBoost's and LightGBM's scikit-learn wrappers come through the same door."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+
+from momus.core import digest
+from momus.core.capabilities import Array, TargetInfo
+from momus.core.errors import TargetError
+from momus.core.samples import Column, NumpyArray, Samples
+from momus.targets import answers, fitting
+from momus.targets.spaces import Space, raw_values, space
+
+BATCH = 8192
+
+
+class SklearnTarget:
+    """An estimator that gives labels or values, and can be fitted again. Arrays are NumPy throughout."""
+
+    def __init__(
+        self, model: Any, info: TargetInfo, where: Space, raw: tuple[Any, ...], columns: tuple[Column, ...]
+    ) -> None:
+        self.model = model
+        self.space = where
+        self._info = info
+        self._raw = raw
+        self._columns = columns
+        self._codes = raw_values(columns)
+        self._index = answers.label_index(info.classes, raw)
+
+    @property
+    def info(self) -> TargetInfo:
+        return self._info
+
+    def __rich__(self) -> str:
+        return self._info.__rich__()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._info.name}: {type(self.model).__name__}>"
+
+    def encode(self, x: NumpyArray, /) -> Array:
+        return self.space.encode(x)
+
+    def decode(self, a: Array, /) -> NumpyArray:
+        return self.space.decode(a)
+
+    def predict(self, x: Array, /) -> Array:
+        """Class indices int64 (n,), or float64 values (n,) for a regressor."""
+        if self._info.task == "regressor":
+            return self._ask(x, "predict", lambda a, out: answers.values(self._info.name, a, out), (0,))
+        return self._ask(
+            x, "predict", lambda a, out: answers.labels(self._info.name, a, out, self._index), (0,)
+        ).astype(np.int64, copy=False)
+
+    def retrain(self, x: NumpyArray, y: NumpyArray, /, *, seed: int) -> SklearnTarget:
+        """A fresh clone, every ``random_state`` set from ``seed``, fitted on rows as read. TargetError if it cannot fit."""
+        rows = self._fed(self.encode(x))
+        model = fitting.fresh(self.model, seed)
+        labels, raw = (np.asarray(y), ()) if self._info.task == "regressor" else fitting.recoded(y, self._raw)
+        with answers.asking(self._info.name, rows, "was fitted again"):
+            model.fit(rows, labels)
+        info = replace(self._info, name=f"{self._info.name} (retrained)", notes=(), files=())
+        info = replace(info, digest=digest.of_value([self._info.digest, digest.of_array(np.asarray(x), labels), seed]))
+        again = type(self)(model, info, self.space, self._raw, self._columns)
+        again._index = answers.label_index(info.classes, raw)
+        again._present = fitting.positions(model, raw, info.classes)
+        return again
+
+    _present: NumpyArray | None = None
+
+    def _ask(self, x: Array, method: str, check: Any, empty: tuple[int, ...], **options: Any) -> NumpyArray:
+        x = np.asarray(x)
+        self.space.check(x)
+        if not len(x):
+            return np.zeros(empty)
+
+        def once(a: NumpyArray) -> NumpyArray:
+            with answers.asking(self._info.name, a):
+                out = getattr(self.model, method)(self._fed(a), **options)
+            return check(a, out)  # type: ignore[no-any-return]
+
+        return answers.in_batches(x, BATCH, once)
+
+    def _fed(self, a: NumpyArray) -> Any:
+        """What the estimator is handed: a copy, raw values in place of codes, a DataFrame where it wants named columns."""
+        if self.space.modality == "image":
+            fed = self.space.feed(a)
+            return fed.reshape(len(fed), -1)
+        if self.space.modality == "text":
+            return a
+        fed = a.copy()  # an estimator that scales in place must not change the caller's array
+        texts: dict[int, NumpyArray] = {}
+        for j, meanings in enumerate(self._codes):
+            if meanings is None:
+                continue
+            codes = np.rint(a[:, j]).astype(np.int64)
+            if len(codes) and (codes.min() < 0 or codes.max() >= len(meanings)):
+                raise TargetError(
+                    f"column '{self._columns[j].name}' holds code {codes.max()}, it has {len(meanings)} categories",
+                    code="target/input-code",
+                    place=answers.place(self._info.name, a),
+                )
+            if meanings.dtype == object:
+                texts[j] = meanings[codes]
+            else:
+                fed[:, j] = meanings[codes]
+        return fitting.named(fed, texts, self._names())
+
+    def _names(self) -> tuple[str, ...]:
+        names = getattr(self.model, "feature_names_in_", None)
+        if names is not None:
+            return tuple(str(n) for n in names)
+        return tuple(c.name for c in self._columns) if any(m is not None for m in self._codes) else ()
+
+
+class SklearnScores(SklearnTarget):
+    """A classifier with a decision function only (LinearSVC, RidgeClassifier)."""
+
+    def scores(self, x: Array, /) -> Array:
+        """Decision values float64 (n, k); a two-class decision d becomes the columns 0 and d."""
+        method, options = fitting.margin_method(self.model)
+        return self._spread(self._ask(x, method, self._decision, (0, len(self._info.classes)), **options), -1e9)
+
+    def _decision(self, a: NumpyArray, out: Any) -> NumpyArray:
+        name, k = self._info.name, len(self._info.classes) if self._present is None else len(self._present)
+        z = answers.numbers(name, a, out).astype(np.float64)
+        if z.ndim == 2 and z.shape[1] == 1:
+            z = z[:, 0]
+        if z.ndim == 1 and k == 2:
+            return np.stack([np.zeros_like(z), z], axis=1)
+        return answers.matrix(name, a, z, k)
+
+    def _spread(self, a: NumpyArray, absent: float) -> NumpyArray:
+        """Columns of the classes this fit has seen, set into all classes."""
+        if self._present is None or a.shape[1] == len(self._info.classes):
+            return a
+        full = np.full((len(a), len(self._info.classes)), absent)
+        full[:, self._present] = a
+        return full
+
+
+class SklearnProbabilities(SklearnScores):
+    """A classifier with ``predict_proba``. Scores are its margin where there is one, else log-probabilities."""
+
+    def probabilities(self, x: Array, /) -> Array:
+        """float64 (n, k), rows sum to 1; 0 for classes that a retrained model never saw."""
+        k = len(self._info.classes) if self._present is None else len(self._present)
+
+        def check(a: NumpyArray, out: Any) -> NumpyArray:
+            return answers.probability_rows(self._info.name, a, out, k)
+
+        return self._spread(self._ask(x, "predict_proba", check, (0, len(self._info.classes))), 0.0)
+
+    def scores(self, x: Array, /) -> Array:
+        if self._margin_fits():
+            return super().scores(x)
+        return answers.log_rows(self.probabilities(x))
+
+    def _margin_fits(self) -> bool:
+        """A margin counts as scores only where its order is the order of the probabilities (logistic links)."""
+        return fitting.margin_method(self.model)[0] != "" and not fitting.calibrated_apart(self.model)
+
+
+def sklearn_target(
+    model: Any,
+    *,
+    name: str = "model",
+    classes: Sequence[str] = (),
+    columns: Sequence[Column] = (),
+    task: Literal["classifier", "regressor"] | None = None,
+    samples: Samples | None = None,
+    identity: str | None = None,
+    files: Sequence[str] = (),
+    **input_: Any,
+) -> SklearnTarget:
+    """A fitted estimator as a target.
+
+    ``classes`` names the classes in the order of ``Samples.y`` (default: the estimator's own); ``columns`` are the
+    table's columns: categorical codes are turned back into the file's values before the estimator sees them, so give
+    them only when the model was fitted on the file's values. ``input_`` are the settings of
+    :func:`~momus.targets.spaces.space` for estimators on images. The model is copied; ``n_jobs`` is set to 1.
+
+    Raises TargetError for an unfitted model, one that is neither classifier nor regressor, or classes that do not
+    match. Costs one call on two rows, or on up to 32 rows of ``samples``.
+    """
+    place = f"target '{name}'"
+    if not hasattr(model, "predict"):
+        raise TargetError(f"{type(model).__name__} has no predict method", place=place, hint="Give a fitted estimator")
+    fitting.check_fitted(model, place)
+    if not files:  # a model read from a file is ours alone already
+        model = copy.deepcopy(model)
+    fitting.single_job(model)
+    kind = task or fitting.task_of(model, place)
+    width = fitting.width_of(model)
+    if not input_.get("shape") and samples is None and width is not None:
+        input_["shape"] = (width,)
+    if not input_.get("shape") and samples is None and "modality" not in input_:
+        input_["modality"] = "text" if fitting.reads_text(model) else "table"
+    where = space(name, samples=samples, **input_)
+    own = () if kind == "regressor" else fitting.own_classes(model, place)
+    named = tuple(str(c) for c in classes) or tuple(str(c) for c in own)
+    raw = () if kind == "regressor" else fitting.match_classes(own, named, place)
+    form: type[SklearnTarget] = SklearnTarget
+    if kind == "classifier" and hasattr(model, "predict_proba"):
+        form = SklearnProbabilities
+    elif kind == "classifier" and fitting.margin_method(model)[0]:
+        form = SklearnScores
+    settings = [repr(where), list(named), [str(c) for c in columns]]
+    info = TargetInfo(
+        name=name,
+        task=kind,
+        adapter="sklearn",
+        digest=digest.of_value([identity or fitting.identity(model), settings]),
+        classes=named if kind == "classifier" else (),
+        modality=where.modality,
+        shape=where.shape,
+        low=0.0 if where.modality == "image" else None,
+        high=1.0 if where.modality == "image" else None,
+        files=tuple(files),
+        output="values" if kind == "regressor" else "probabilities" if form is SklearnProbabilities else "labels",
+    )
+    target = form(model, info, where, raw, tuple(columns))
+    if kind == "classifier" and len(own) != len(named):
+        target._present = fitting.positions(model, raw, named)
+    if any(c is not None and c.dtype == object for c in raw_values(columns)) and not importlib.util.find_spec("pandas"):
+        raise TargetError(
+            "columns with texts need pandas to reach this model", place=place, hint="Run: pip install 'momus[tables]'"
+        )
+    target._info = replace(info, notes=fitting.look(target, samples))
+    return target
