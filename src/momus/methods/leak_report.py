@@ -1,0 +1,163 @@
+"""What a membership attack found, as figures and evidence: shared by the loss attack and by shadow models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from momus.core.evidence import Bars, Evidence, Line, Series, Table
+from momus.core.records import Caveat, Figure
+from momus.core.samples import NumpyArray, Samples
+from momus.methods.describe import describe, filled
+from momus.methods.domain_classifier import tell_apart
+from momus.stats import intervals, multiple, roc
+
+LEAST_PART = 30  # rows a class or group needs on each side before it gets a figure of its own
+LEAST_ROWS = 50  # rows on each side below which the number says nothing at all
+
+
+def attack_figures(member: NumpyArray, other: NumpyArray, threshold: float | None) -> list[Figure]:
+    """AUC (DeLong), TPR at 0.1 % FPR where the non-members allow it, balanced accuracy at a threshold set elsewhere."""
+    n = min(len(member), len(other))
+    area, ci = intervals.auc(member, other)
+    figures = [Figure(name="auc", value=area, ci=ci, n=n)]
+    if len(other) >= roc.least_negatives(0.001):
+        value, ci = roc.tpr_at_fpr(member, other, 0.001)
+        figures.append(Figure(name="tpr_at_0.1pct_fpr", value=value, ci=ci, n=n))
+    if threshold is not None:
+        value, ci = roc.balanced_accuracy(member, other, threshold)
+        note = "threshold chosen on other rows; 0.5 is guessing"
+        figures.append(Figure(name="balanced_accuracy", value=value, ci=ci, n=n, note=note))
+    return figures
+
+
+def part_figures(
+    member: NumpyArray, other: NumpyArray, parts: Mapping[str, tuple[NumpyArray, NumpyArray]]
+) -> tuple[list[Figure], list[Evidence]]:
+    """AUC in each class and declared group, with intervals that hold for all of them at once.
+
+    ``parts`` maps a name to the masks of member and non-member rows. Parts with too few rows are listed as such.
+    """
+    enough = {k: v for k, v in parts.items() if min(v[0].sum(), v[1].sum()) >= LEAST_PART}
+    if not enough:
+        return [], []
+    level = multiple.simultaneous_level(0.95, len(enough))
+    figures = []
+    for name, (m, o) in enough.items():
+        area, ci = intervals.auc(member[m], other[o], level)
+        figures.append(Figure(name=f"auc[{name}]", value=area, ci=ci, n=int(min(m.sum(), o.sum()))))
+    left = [k for k in parts if k not in enough]
+    bars = Bars(
+        title="Who leaks more: attack AUC by class and group",
+        y_label="AUC (0.5 is guessing)",
+        names=tuple(enough),
+        values=tuple(f.value for f in figures),
+        low=tuple(f.ci.low for f in figures if f.ci),
+        high=tuple(f.ci.high for f in figures if f.ci),
+        reference=0.5,
+        note=f"Untested for want of rows: {', '.join(left)}" if left else "Intervals hold for all bars at once (95 %)",
+    )
+    return figures, [bars]
+
+
+def parts_of(members: Samples, others: Samples, classes: Sequence[str]) -> dict[str, tuple[NumpyArray, NumpyArray]]:
+    """Masks of the classes (at most 20) and of each declared group's values (at most 12 a column)."""
+    if members.y is None or others.y is None:
+        return {}
+    parts: dict[str, tuple[NumpyArray, NumpyArray]] = {}
+    for c in np.unique(members.y)[:20]:
+        name = classes[int(c)] if int(c) < len(classes) else str(int(c))
+        parts[f"class={name}"] = (members.y == c, others.y == c)
+    for group in members.groups:
+        if group not in others.groups:
+            continue
+        mine, theirs = (np.asarray(s.groups[group]).astype(str) for s in (members, others))
+        values, counts = np.unique(mine, return_counts=True)
+        for value in values[np.argsort(-counts, kind="stable")][:12]:
+            parts[f"{group}={value}"] = (mine == value, theirs == value)
+    return parts
+
+
+def roc_evidence(curves: Mapping[str, tuple[NumpyArray, NumpyArray]]) -> Series:
+    """ROC curves on logarithmic axes, from 1 / n up: an attack matters where false positives are rare."""
+    lines = []
+    least = 1.0
+    for name, (member, other) in curves.items():
+        c = roc.curve(member, other)
+        least = min(least, 1 / len(other))
+        grid = np.geomspace(1 / len(other), 1.0, 40)
+        points = [(float(f), c.at(float(f))) for f in grid]
+        points = [(f, t) for f, t in points if t > 0]
+        lines.append(Line(name=name, x=tuple(f for f, _ in points), y=tuple(t for _, t in points)))
+    guess = np.geomspace(least, 1.0, 10)
+    lines.append(Line(name="guessing", x=tuple(guess), y=tuple(guess), dashed=True))
+    return Series(
+        title="True against false positives of the attack",
+        x_label="false-positive rate",
+        y_label="true-positive rate",
+        lines=tuple(lines),
+        log_x=True,
+        log_y=True,
+    )
+
+
+def vulnerable_rows(
+    rows: NumpyArray, y: NumpyArray, p: NumpyArray, score: NumpyArray, other: NumpyArray, classes: Sequence[str]
+) -> Table:
+    """The ten training rows the attack is surest of, by row index in the train set; no content is shown."""
+    cut = float(np.quantile(other, 0.99, method="higher")) if len(other) else 0.0
+    top = np.argsort(-score, kind="stable")[:10]
+    body = tuple(
+        (
+            int(rows[i]),
+            classes[int(y[i])] if int(y[i]) < len(classes) else str(int(y[i])),
+            round(float(p[i, int(y[i])]), 4),
+            round(float(score[i]), 4),
+            bool(score[i] > cut),
+        )
+        for i in top
+    )
+    return Table(
+        title="Training rows the attack is surest of",
+        columns=("row in train", "class", "probability of its class", "score", "above the 1 % line"),
+        rows=body,
+        note=f"{int(np.sum(score > cut))} of {len(score)} audited members score above the 1 % false-positive line",
+    )
+
+
+def members_differ(
+    members: Samples, others: Samples, rng: np.random.Generator, margin: float
+) -> tuple[Figure, list[Caveat]]:
+    """Can a classifier that never sees the model tell members from non-members?
+
+    If so, the two sets differ in kind (another time, another source), and any attack would score without a leak. The
+    caveat is raised where even the lower end of the AUC's interval exceeds 0.5 by ``margin``.
+    """
+    a, b = describe(members).values, describe(others).values
+    if members.y is not None and others.y is not None:
+        a, b = np.column_stack([a, members.y]), np.column_stack([b, others.y])
+    pooled = np.concatenate([a, b])
+    area, ci, _, _ = tell_apart(filled(b, pooled), filled(a, pooled), rng)
+    figure = Figure(
+        name="blind_auc", value=area, ci=ci, n=min(len(a), len(b)), note="members told apart without the model"
+    )
+    if ci.low <= 0.5 + margin:
+        return figure, []
+    message = (
+        f"train and test rows can be told apart without the model (AUC {area:.2f}, at least {ci.low:.2f}), so the "
+        "attack's success need not be a leak; draw both from one source at random"
+    )
+    return figure, [Caveat(code="members-differ", message=message, blocks="both")]
+
+
+def sample_caveats(n: int, spent: bool) -> list[Caveat]:
+    """Caveats on the number of rows: none can be shown to leak below 437 a side, and below 50 nothing can be said."""
+    caveats = []
+    if n < LEAST_ROWS:
+        message = f"only {n} members and {n} non-members could be compared"
+        caveats.append(Caveat(code="too-few-samples", message=message, blocks="both"))
+    if spent:
+        message = f"the budget ended after {n} rows a side or before all shadow models were fitted"
+        caveats.append(Caveat(code="budget-spent", message=message, blocks="pass"))
+    return caveats

@@ -1,0 +1,1 @@
+"""M17 incomplete testing: conditions that nobody tried before the system met them."""
