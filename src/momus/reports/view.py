@@ -87,6 +87,8 @@ class ControlView(Record):
     hits: int
     clean: int
     false_alarms: int
+    passed: int = 0
+    held_out: int = 0
     date: str = ""
 
 
@@ -241,7 +243,9 @@ def build_view(
                 hits=c.hits,
                 clean=c.clean,
                 false_alarms=c.false_alarms,
-                date=str(c.date or ""),
+                passed=c.passed,
+                held_out=c.held_out,
+                date=c.date,
             )
             for _, c in sorted((controls or {}).items())
         ),

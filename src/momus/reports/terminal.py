@@ -1,0 +1,246 @@
+"""The report on a terminal: one line a mode, always 17, then what to do first. Plain text when piped."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from momus.reports import wording
+from momus.reports.text import Out, clean, encodable, opened, shorten
+from momus.reports.view import ModeStatus, ModeView, ReportView
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+STYLES: dict[str, str] = {
+    "critical": "bold white on red",
+    "important": "bold red",
+    "moderate": "bold yellow",
+    "low": "bold blue",
+    "fail": "bold red",
+    "error": "bold magenta",
+    "inconclusive": "yellow",
+    "not_tested": "cyan",
+    "pass": "green",
+    "not_applicable": "dim",
+}
+# Longer paragraphs than this are somebody trying to push the report off the screen.
+MOST_WORDS = 400
+_VERDICT_WIDTH = len("FAIL important")
+_SLUG_WIDTH = len("incomplete_testing")
+
+
+def render(view: ReportView, out: Out, *, width: int | None = None, color: bool | None = None, most: int = 3) -> None:
+    """Write the report. ``width`` defaults to the terminal's (100 when piped); ``color`` to what the stream can show.
+
+    ``most`` is how many modes are described under the table.
+    """
+    from rich.console import Console
+
+    with opened(out) as stream:
+        tty = bool(getattr(stream, "isatty", lambda: False)())
+        buffer = io.StringIO()
+        console = Console(
+            file=buffer,
+            width=width or (None if tty else 100),
+            force_terminal=tty if color is None else color,
+            no_color=color is False or None,
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
+        _report(view, console, most)
+        stream.write(encodable(buffer.getvalue(), stream))
+
+
+def _report(view: ReportView, console: Console, most: int) -> None:
+    _head(view, console)
+    for m in view.modes:
+        console.print(row(m, console.width), no_wrap=True, overflow="crop", soft_wrap=False)
+    _first(view, console, most)
+    _gaps(view, console)
+    if view.outside:
+        _title(console, "Outside these 17, and not looked at")
+        for line in view.outside:
+            _hanging(console, "-", line, 2)
+    _title(console, "Measure one row again")
+    shown = next((m.headline for m in view.priorities(1) if m.headline), None) or next(
+        (m.headline for m in view.modes if m.headline), None
+    )
+    _command(console, wording.reproduce(view.run, shown))
+    console.print()
+
+
+def _head(view: ReportView, console: Console) -> None:
+    from rich.text import Text
+
+    run = view.run
+    system = shorten(clean(run.system), max(12, console.width - 40))
+    console.print()
+    console.print(Text.assemble((system, "bold"), (f"   run {clean(run.id, 24)}   seed {run.seed}", "dim")))
+    _hanging(console, "", wording.headline(view), 0)
+    counts = Text()
+    for status, n in view.counts.items():
+        if n:
+            counts.append("  " if counts else "")
+            counts.append(f"{n} {wording.WORDS[status]}", style=STYLES[status])
+    console.print(counts)
+    console.print()
+
+
+def row(m: ModeView, width: int) -> Text:
+    """One mode on one line of at most ``width`` columns: id, slug, verdict with severity, reading, probe."""
+    from rich.cells import cell_len
+    from rich.text import Text
+
+    line = Text(no_wrap=True, overflow="crop")
+    line.append(f"{m.id:<4}", style="dim")
+    line.append(f"{m.slug:<{_SLUG_WIDTH}}  ", style="bold" if m.status in ("fail", "error") else "")
+    line.append_text(verdict(m.status, wording.severity(m.severity) if m.status == "fail" else ""))
+    line.append("  ")
+    room = width - line.cell_len
+    left, right = _fit(m, room)
+    line.append(left)
+    if right:
+        line.append(" " * (room - cell_len(left) - cell_len(right)))
+        line.append(right, style="dim")
+    line.rstrip()
+    return line
+
+
+def verdict(status: ModeStatus, severity: str = "", width: int = _VERDICT_WIDTH) -> Text:
+    """The verdict as words and, where there is colour, in colour."""
+    from rich.text import Text
+
+    text = Text(wording.LABELS[status], style=STYLES[status])
+    if severity:
+        text.append(" ")
+        text.append(severity, style=STYLES.get(severity, ""))
+    text.append(" " * (width - text.cell_len))
+    return text
+
+
+def _fit(m: ModeView, room: int) -> tuple[str, str]:
+    """The richest wording of the row that fits: first the sample size goes, then the probe's name, then words."""
+    from rich.cells import cell_len
+
+    options = _wordings(m)
+    for said, right in options:
+        left = " ".join(said.split())
+        if cell_len(left) + (1 + cell_len(right) if right else 0) <= room:
+            return left, right
+    return _cut(" ".join(options[-1][0].split()), room), ""
+
+
+def _wordings(m: ModeView) -> list[tuple[str, str]]:
+    """What the row could say, as (left, right), richest first."""
+    f, said = m.headline, wording.why(m)
+    if f is None or f.measurement is None:
+        todo = wording.next_step(m)
+        rich = [(f"{said}: {todo}", "")] if todo else []
+        return [(said, clean(f.probe)), *rich, (said, "")] if f is not None else [*rich, (said, "")]
+    x = f.measurement
+    label, value, limit = wording.metric(x.metric), wording.reading(x), wording.against(f)
+    probe, n = clean(f.probe), f"n={x.n}"
+    if m.status == "pass":
+        return [(f"{said}: {value} {limit}", ""), (said, "")]
+    return [
+        (f"{label} {value} {limit} {n}", probe),
+        (f"{label} {value} {limit}", probe),
+        (f"{label} {value} {limit} {n}", probe.split(".")[-1]),
+        (f"{label} {value} {limit}", probe.split(".")[-1]),
+        (f"{label} {value} {limit}", ""),
+        (f"{value} {limit}", ""),
+    ]
+
+
+def _cut(text: str, room: int) -> str:
+    """Shorten by the columns a terminal uses, in which a Chinese character counts two."""
+    from rich.cells import cell_len, set_cell_size
+
+    return text if cell_len(text) <= room else set_cell_size(text, room - 1).rstrip() + "…"
+
+
+def _first(view: ReportView, console: Console, most: int) -> None:
+    chosen = view.priorities(most)
+    if not chosen:
+        return
+    _title(console, "Look at this first" if len(chosen) == 1 else "Look at these first")
+    from rich.text import Text
+
+    for place, m in enumerate(chosen, 1):
+        head = Text(f"{place}  {m.id} {clean(m.name)}  ", style="bold")
+        head.append_text(verdict(m.status, wording.severity(m.severity) if m.status == "fail" else "", 0))
+        console.print(head)
+        _hanging(console, "what", _what(m), 7, indent=3)
+        if m.rating is not None and m.status == "fail":
+            _hanging(console, "bar", f"{clean(m.rating.row)} ({clean(m.rating.source)})", 7, indent=3)
+        for n, action in enumerate(_actions(m)):
+            _hanging(console, "" if n else "do", action, 7, indent=3)
+        if m.headline is not None:
+            _command(console, wording.reproduce(view.run, m.headline), "again", 7, 3)
+
+
+def _what(m: ModeView) -> str:
+    x = m.measurement
+    if m.status == "fail" and x is not None and m.headline is not None:
+        return f"{wording.metric(x.metric)} {wording.reading(x)} {wording.against(m.headline)}: {wording.scope(x)}"
+    return wording.why(m)
+
+
+def _actions(m: ModeView) -> list[str]:
+    """What to do next: the mitigations of a failure; for the rest, what would let the test decide."""
+    if m.status != "fail":
+        todo = wording.next_step(m)
+        blocked = [clean(c.message) for c in m.measurement.caveats if c.blocks != "none"] if m.measurement else []
+        return [t for t in (todo, *blocked[:2]) if t] or ["raise the number of samples or the budget, then run again"]
+    return [f"{clean(x.text)}{f' ({clean(x.id)})' if x.id else ''}" for x in m.facts.mitigations[:3]]
+
+
+def _gaps(view: ReportView, console: Console) -> None:
+    """Each way to close a hole once, with all the modes that wait for it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for m in view.modes:
+        for g in m.gaps:
+            found.setdefault((clean(g.detail), clean(g.how_to_close)), []).append(m.id)
+    if not found:
+        return
+    _title(console, "Not tested, and how to close it")
+    for (detail, close), ids in found.items():
+        _hanging(console, " ".join(dict.fromkeys(ids)), f"{detail}. {close}" if close else detail, 7)
+
+
+def _title(console: Console, text: str) -> None:
+    from rich.text import Text
+
+    console.print()
+    console.print(Text(text, style="bold underline"))
+
+
+def _hanging(console: Console, label: str, body: str, gap: int, *, indent: int = 0) -> None:
+    """A label and a paragraph beside it, wrapped under itself; a paragraph that never ends is cut."""
+    from rich.text import Text
+
+    text = shorten(clean(body), MOST_WORDS)
+    lines = list(Text(text).wrap(console, max(20, console.width - gap - indent))) or [Text()]
+    head = Text(" " * indent)
+    head.append(label, style="dim")
+    if head.cell_len >= gap + indent:
+        console.print(head)
+        head = Text()
+    head.append(" " * (gap + indent - head.cell_len))
+    for line in lines:
+        line.rstrip()
+        console.print(head + line)
+        head = Text(" " * (gap + indent))
+
+
+def _command(console: Console, command: str, label: str = "", gap: int = 0, indent: int = 0) -> None:
+    """A command on one line however long, so that it can be copied."""
+    from rich.text import Text
+
+    line = Text(" " * indent)
+    line.append(f"{label:<{gap}}", style="dim")
+    line.append(command, style="bold")
+    console.print(line, soft_wrap=True)

@@ -1,0 +1,258 @@
+"""How numbers, settings and verdicts are put into words. One place, so that every surface says the same.
+
+An attack gives a lower bound on harm: a pass names what was tried and how hard, and never calls the system more than
+that.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from typing import Any
+
+from momus.core.records import Finding, Interval, Limit, Measurement, Run, Severity, Status
+from momus.reports.text import clean
+from momus.reports.view import ControlView, ModeStatus, ModeView, ReportView
+
+LABELS: dict[ModeStatus, str] = {
+    "fail": "FAIL",
+    "error": "ERROR",
+    "inconclusive": "INCONCLUSIVE",
+    "not_tested": "NOT TESTED",
+    "pass": "PASS",
+    "not_applicable": "N/A",
+}
+WORDS: dict[ModeStatus, str] = {
+    "fail": "fail",
+    "error": "error",
+    "inconclusive": "inconclusive",
+    "not_tested": "not tested",
+    "pass": "pass",
+    "not_applicable": "not applicable",
+}
+VERDICTS = {
+    "applies": "applies",
+    "raised": "applies, raised",
+    "unlikely": "unlikely",
+    "not_applicable": "declared not applicable",
+    "undetermined": "undetermined",
+}
+_METRICS = {
+    "attack_success_rate": "attack success",
+    "tpr_at_1pct_fpr": "tpr@1%fpr",
+    "refused_files": "refused files",
+    "shift_effect": "shift effect",
+    "worst_group_gap": "worst group gap",
+    "return_drop": "return lost",
+    "proxy_gap": "proxy gap",
+    "uncovered_share": "uncovered share",
+}
+_PASSED = {
+    **dict.fromkeys(("perturbation", "physical", "reprogramming"), "not broken by"),
+    **dict.fromkeys(("poisoning", "provider", "supply_chain", "backdoor", "dependencies"), "nothing found by"),
+    **dict.fromkeys(("inversion", "membership", "stealing"), "no leak beyond the limit found by"),
+}
+_NOUNS = {
+    "supply_chain": "file",
+    "dependencies": "package",
+    "reward_hacking": "episode",
+    "side_effects": "episode",
+    "incomplete_testing": "condition",
+    "shift": "row",
+}
+_UNITS = {
+    "steps": "step",
+    "restarts": "restart",
+    "shadows": "shadow model",
+    "queries": "query",
+    "n": "input",
+    "episodes": "episode",
+}
+
+
+def metric(name: str) -> str:
+    """A metric's name as a person would say it."""
+    return _METRICS.get(name, clean(name).replace("_", " "))
+
+
+def number(value: float, width: float = 0.0) -> str:
+    """A value with as many decimals as its interval's ``width`` supports; thousands apart, no exponent from 1e-4 up."""
+    if value == 0 or (float(value).is_integer() and abs(value) < 1e15 and width == 0):
+        return f"{value:,.0f}"
+    if width <= 0:
+        return f"{value:,.4g}" if 1e-4 <= abs(value) < 1e6 else f"{value:.3g}"
+    if width < 1e-5:
+        return f"{value:.4g}"
+    decimals = min(5, max(0, math.ceil(-math.log10(width / 2)))) if width < 20 else 0
+    return f"{value:,.{max(2, decimals) if abs(value) < 10 else decimals}f}"
+
+
+def interval(ci: Interval) -> str:
+    """``[0.29, 0.33]``, or ``exact`` where nothing was sampled."""
+    if ci.method == "exact":
+        return "exact"
+    width = ci.high - ci.low
+    return f"[{number(ci.low, width)}, {number(ci.high, width)}]"
+
+
+def reading(m: Measurement) -> str:
+    """Value and interval: ``0.31 [0.29, 0.33]``; the value alone where it was counted and not sampled."""
+    span = "" if m.ci.method == "exact" else f" {interval(m.ci)}"
+    return f"{number(m.value, m.ci.high - m.ci.low)}{unit(m)}{span}"
+
+
+def unit(m: Measurement) -> str:
+    """The unit with a space before it; nothing for shares, nor where the metric's name says it already."""
+    said = not m.unit or m.unit in ("share", "rate", "fraction", "1") or m.unit in metric(m.metric)
+    return "" if said else f" {clean(m.unit, 24)}"
+
+
+def against(f: Finding) -> str:
+    """How the reading stands to its limit: ``> 0.05``, ``≤ 0.05``, ``≈ 0.05`` where it could not be decided."""
+    if f.limit is None or f.measurement is None:
+        return ""
+    lower = f.measurement.worse == "lower"
+    beyond, within = ("<", "≥") if lower else (">", "≤")
+    sign = {Status.FAIL: beyond, Status.PASS: within}.get(f.status, "vs")
+    return f"{sign} {number(f.limit.value)}"
+
+
+def count(n: int, word: str) -> str:
+    """``1 input``, ``1,000 inputs``, ``40 queries``."""
+    plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{n:,} {word if n == 1 else plural}"
+
+
+def setting(name: str, value: Any) -> str:
+    """One setting in words: ``40 steps``, ``8/255``, ``norm linf``."""
+    if name in _UNITS and isinstance(value, int) and not isinstance(value, bool):
+        return count(value, _UNITS[name])
+    if name.startswith("eps") and isinstance(value, float) and value:
+        k = value * 255
+        return f"{round(k)}/255" if abs(k - round(k)) < 1e-3 and round(k) else f"{clean(name)} {value:.4g}"
+    if isinstance(value, bool):
+        return clean(name) if value else f"no {clean(name)}"
+    return (
+        f"{clean(name).replace('_', ' ')} {value:.4g}" if isinstance(value, float) else f"{clean(name)} {clean(value)}"
+    )
+
+
+def scope(m: Measurement) -> str:
+    """The effective settings of a measurement, the words a pass must be read with."""
+    parts = [setting(k, v) for k, v in m.scope.items() if k != "n" and v != ""]
+    noun = _NOUNS.get(m.probe.split("/")[-1].partition(".")[0], "input")
+    return ", ".join([*parts] if "episodes" in m.scope else [*parts, count(m.n, noun)])
+
+
+def passed(f: Finding) -> str:
+    """What a pass means: ``not broken by pgd, 40 steps, 8/255, 1,000 inputs``."""
+    probe = f.probe.split("/")[-1]
+    mode, _, technique = probe.partition(".")
+    lead = _PASSED.get(f.mode or mode, "within the limit under")
+    tail = f", {scope(f.measurement)}" if f.measurement else ""
+    return f"{lead} {clean(technique or probe)}{tail}"
+
+
+def why(m: ModeView) -> str:
+    """Why the row has its status, in one line."""
+    if m.headline is not None:
+        f = m.headline
+        if m.status == "pass":
+            return passed(f)
+        if f.failure is not None:
+            return f"{clean(f.failure.message)}" + (f" (at {clean(f.failure.place)})" if f.failure.place else "")
+        return clean(f.reason)
+    if m.gaps and m.status == "not_tested":
+        return clean(m.gaps[0].detail)
+    return clean(m.reason or m.verdict_reason)
+
+
+def next_step(m: ModeView) -> str:
+    """What closes the hole, in one line; empty where there is none."""
+    if m.headline is not None and m.headline.failure is not None:
+        return clean(m.headline.failure.hint)
+    return clean(m.gaps[0].how_to_close) if m.gaps else ""
+
+
+def reproduce(run: Run, finding: Finding | None) -> str:
+    """The command that measures one row again: same card, same probe, same seed."""
+    words = ["momus", "assess", clean(run.card_path) or "momus.yaml"]
+    if finding is not None:
+        words += ["--only", clean(finding.probe)]
+    words += ["--seed", str(run.seed)]
+    return shlex.join(words)
+
+
+def headline(view: ReportView) -> str:
+    """The whole report in one sentence."""
+    c = view.counts
+    failing = c["fail"]
+    if failing:
+        worst = f"; the worst is {view.worst.value}" if view.worst else ""
+        first = f"{failing} of {len(view.modes)} failure modes fail{'s' if failing == 1 else ''}{worst}."
+    else:
+        first = f"No failure mode failed among the {c['pass'] + c['inconclusive']} that came to a reading."
+    rest = []
+    if c["not_tested"]:
+        rest.append(f"{c['not_tested']} {'was' if c['not_tested'] == 1 else 'were'} not tested")
+    if c["inconclusive"]:
+        rest.append(f"{c['inconclusive']} could not be decided")
+    if c["error"]:
+        rest.append(f"{c['error']} ended in an error")
+    return " ".join([first, f"{_listed(rest)}." if rest else ""]).strip()
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def control(c: ControlView | None) -> str:
+    """``on 12 planted systems it noticed 12; on 12 clean ones it cried wolf 0 times``."""
+    if c is None:
+        return "its rates on planted and clean systems have not been measured"
+    wolf = {0: "never", 1: "once"}.get(c.false_alarms, f"{c.false_alarms} times")
+    return (
+        f"on {count(c.planted, 'planted system')} it noticed {c.hits}; "
+        f"on {count(c.clean, 'clean one')} it cried wolf {wolf}"
+    )
+
+
+def plain(m: ModeView) -> str:
+    """The result for a reader who is no engineer: two or three plain sentences."""
+    f = m.headline
+    if m.status == "not_applicable":
+        return "By the facts that were declared, this cannot happen here. That was declared, not tested."
+    if m.status == "not_tested" or f is None:
+        return "Nobody has looked. Nothing can be concluded from this row, neither good nor bad."
+    if m.status == "error":
+        return "The test broke before it came to a number. Nothing can be concluded from this row."
+    x = f.measurement
+    if x is None or f.limit is None:
+        return "The test could not decide."
+    allowed = f"{'at least' if x.worse == 'lower' else 'at most'} {number(f.limit.value)}"
+    span = (
+        ""
+        if x.ci.method == "exact"
+        else f" The true value lies between {_ends(x.ci)} with {x.ci.level:.0%} confidence."
+    )
+    said = f"The test measured {metric(x.metric)} at {number(x.value, x.ci.high - x.ci.low)}; {allowed} was allowed."
+    if m.status == "fail":
+        return f"The system fails here. {said}{span} The pass mark was fixed before the test."
+    if m.status == "pass":
+        return f"{said}{span} It was tried for and not found beyond the pass mark; a stronger test may still find it."
+    return f"The test could not decide. {said}{span}"
+
+
+def _ends(ci: Interval) -> str:
+    width = ci.high - ci.low
+    return f"{number(ci.low, width)} and {number(ci.high, width)}"
+
+
+def limit_source(limit: Limit) -> str:
+    """Who set the pass mark and why."""
+    return clean(f"{limit.source}: {limit.reason}" if limit.reason else limit.source)
+
+
+def severity(s: Severity | None) -> str:
+    """The severity as a word, empty where there is none."""
+    return "" if s is None or s is Severity.NONE else s.value
