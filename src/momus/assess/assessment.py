@@ -1,0 +1,140 @@
+"""Assessment: what came out of a run, judged. Judging needs no model, so a stored run is judged again at will."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from momus.card import SystemCard
+from momus.card.read import card_of_text
+from momus.core.records import Failure, Finding, Gap, Measurement, Rating, Run, Severity
+from momus.judge import Row, coverage, decide, decide_failure, limit_for, load_controls, rate
+from momus.reports import ReportView, build_view
+from momus.store import Store
+from momus.threats import ThreatModel, picture, threats
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The 17 rows of a system with everything behind them. Shows itself in a notebook and in a rich terminal."""
+
+    run: Run
+    card: SystemCard
+    threat_model: ThreatModel
+    rows: tuple[Row, ...]
+    measurements: tuple[Measurement, ...]
+    failures: tuple[Failure, ...]
+    findings: tuple[Finding, ...]
+    ratings: tuple[Rating, ...]
+    gaps: tuple[Gap, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+    def __getitem__(self, mode: str) -> Row:
+        """The row of a mode, by slug or id."""
+        for row in self.rows:
+            if mode in (row.mode, row.id):
+                return row
+        raise KeyError(mode)
+
+    @property
+    def severity(self) -> Severity:
+        """The worst severity of any finding."""
+        return max((r.severity for r in self.ratings), key=lambda s: s.rank, default=Severity.NONE)
+
+    def view(self) -> ReportView:
+        """What every report is rendered from."""
+        from momus.taxonomy import load
+
+        return build_view(
+            self.run,
+            self.rows,
+            findings=self.findings,
+            ratings=self.ratings,
+            gaps=self.gaps,
+            threat_model=self.threat_model,
+            picture_svg=picture(self.card, self.threat_model),
+            controls=load_controls(),
+            outside=load().outside,
+        )
+
+    def report(self, path: str | Path, format: str | None = None) -> Path:
+        """Write a report; the format follows the suffix: .html, .json, .md or .txt."""
+        from momus.reports import write
+
+        return write(self.view(), Path(path), format)
+
+    def __rich__(self) -> Any:
+        from momus.reports.terminal import to_rich
+
+        return to_rich(self.view())
+
+    def __repr__(self) -> str:
+        counts: dict[str, int] = {}
+        for row in self.rows:
+            counts[row.status] = counts.get(row.status, 0) + 1
+        listed = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
+        return f"<Assessment of {self.run.system}: {listed}; worst severity {self.severity.value}>"
+
+    def _repr_html_(self) -> str:
+        from momus.reports import html
+
+        out = io.StringIO()
+        html.render(self.view(), out)
+        from html import escape
+
+        return f'<iframe style="width:100%;height:720px;border:0" sandbox srcdoc="{escape(out.getvalue())}"></iframe>'
+
+
+def review(
+    run: Run,
+    card: SystemCard,
+    results: Iterable[Measurement | Failure],
+    gaps: Sequence[Gap],
+    *,
+    limits: Mapping[str, float] | None = None,
+    warnings: Sequence[str] = (),
+) -> Assessment:
+    """Judge results under the card's facts and limits (``limits`` overrides them). The model is not touched."""
+    kept = list(results)
+    model = threats(card)
+    marks = {**card.limits, **(limits or {})}
+    findings: list[Finding] = []
+    for result in kept:
+        for mode in result.modes:
+            if isinstance(result, Failure):
+                findings.append(decide_failure(result, mode=mode))
+            else:
+                findings.append(decide(result, limit_for(result.probe, marks), mode=mode))
+    ratings = [r for f in findings if (r := rate(f, card.facts)) is not None]
+    return Assessment(
+        run=run,
+        card=card,
+        threat_model=model,
+        rows=coverage(model.modes, findings, ratings, gaps),
+        measurements=tuple(r for r in kept if isinstance(r, Measurement)),
+        failures=tuple(r for r in kept if isinstance(r, Failure)),
+        findings=tuple(findings),
+        ratings=tuple(ratings),
+        gaps=tuple(gaps),
+        warnings=tuple(warnings),
+    )
+
+
+def recall(
+    store: Store, run: str = "latest", *, limits: Mapping[str, float] | None = None, card: SystemCard | None = None
+) -> Assessment:
+    """A stored run, judged again: under its own card, or under ``card`` and ``limits`` where given."""
+    head = store.run(run)
+    system = card or _stored_card(head)
+    gaps = [Gap.model_validate(g) for g in head.settings.get("gaps", ())]
+    return review(head, system, store.records(head.id), gaps, limits=limits)
+
+
+def _stored_card(head: Run) -> SystemCard:
+    """The card as it was stored. Its secrets were never kept and judging needs none, so their names stand in."""
+    text = re.sub(r"\$\{(\w+)\}", r"<\1>", head.card_text)
+    return card_of_text(text, path=Path(head.card_path) if head.card_path else None)

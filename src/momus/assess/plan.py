@@ -1,0 +1,237 @@
+"""Card x inspections x probes -> jobs and gaps. Everything that will not be tested is named here, with its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from typing import Any
+
+from momus.card import SystemCard, Waiver
+from momus.core import digest
+from momus.core.probe import Probe
+from momus.core.records import Gap
+from momus.core.registry import get_probe, probe_ids
+from momus.taxonomy import load
+
+# Probes that read files without loading them, and that every other probe of the same target waits for.
+_FILES_ONLY = frozenset({"files", "info"})
+DEFAULT_SECONDS = 600.0
+DEFAULT_MEMORY_MB = 8192
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a worker found out about one target: its info, what each probe lacks, and what its data sets hold.
+
+    ``files`` is the info of the target seen as mere files; it is known even where opening the target failed.
+    """
+
+    target: str
+    files: Mapping[str, Any] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+    lacking: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    failure: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One probe on one target: all that a worker needs, and the key under which its result is found again."""
+
+    key: str
+    probe: str
+    target: str
+    modes: tuple[str, ...]
+    roles: tuple[str, ...]
+    options: Mapping[str, Any]
+    seed: int
+    queries: int | None
+    seconds: float
+    memory_mb: int
+    files_only: bool = False
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be measured and what will not."""
+
+    jobs: tuple[Job, ...]
+    gaps: tuple[Gap, ...]
+
+
+def selected(card: SystemCard, only: Sequence[str] = ()) -> tuple[str, ...]:
+    """Ids of the probes that the card and the caller ask for; patterns such as ``membership.*`` work."""
+    wanted = tuple(only) or tuple(card.select) or ("*",)
+    return tuple(
+        i for i in probe_ids() if any(_matches(i, w) for w in wanted) and not any(_matches(i, s) for s in card.skip)
+    )
+
+
+def _matches(identity: str, pattern: str) -> bool:
+    return fnmatch(identity, pattern) or identity.split(".")[0] == pattern
+
+
+def is_static(probe: Probe) -> bool:
+    """True for a probe that only reads files: it runs before anything is loaded."""
+    from momus.core.capabilities import abilities
+
+    return set(abilities(probe.needs)) <= _FILES_ONLY and "files" in abilities(probe.needs)
+
+
+def make_plan(
+    card: SystemCard,
+    inspections: Mapping[str, Inspection],
+    *,
+    seed: int,
+    only: Sequence[str] = (),
+    not_applicable: Iterable[str] = (),
+    context: Mapping[str, Any] | None = None,
+) -> Plan:
+    """Jobs in the order of the modes, artifact scans first, and the gaps between them and the 17 modes.
+
+    ``not_applicable`` modes get neither jobs nor gaps unless ``only`` names their probes.
+    """
+    chosen, ruled_out = selected(card, only), set(() if only else not_applicable)
+    jobs: list[Job] = []
+    gaps: list[Gap] = []
+    for identity in probe_ids():
+        probe = get_probe(identity)
+        if probe.mode in ruled_out:
+            continue
+        waiver = next(
+            (w for w in card.waivers if w.mode in (probe.mode, load().mode(probe.mode).id) and w.active), None
+        )
+        for target in card.targets:
+            gap = _gap(card, probe, inspections.get(target.name), target.name, identity in chosen, waiver)
+            if gap is None:
+                jobs.append(_job(card, probe, inspections[target.name], seed, context or {}))
+            else:
+                gaps.append(gap)
+    jobs.sort(key=lambda j: (not j.files_only, _mode_order(j.modes[0]), j.probe, j.target))
+    return Plan(tuple(jobs), tuple(_without_noise(gaps, jobs)) + _modes_without_probe(ruled_out))
+
+
+def _mode_order(slug: str) -> str:
+    return str(load().mode(slug).id)
+
+
+def _gap(
+    card: SystemCard, probe: Probe, seen: Inspection | None, target: str, chosen: bool, waiver: Waiver | None
+) -> Gap | None:
+    """Why this probe cannot run on this target, or None when it can."""
+
+    def gap(why: Any, detail: str, remedy: str) -> Gap:
+        return Gap(mode=probe.mode, probe=probe.id, target=target, why=why, detail=detail, how_to_close=remedy)
+
+    if waiver is not None:
+        return gap("waived", f"waived by {waiver.by} until {waiver.until}: {waiver.reason}", "Remove the waiver")
+    if not chosen:
+        return gap("not-selected", "not selected", f"momus assess --only {probe.id}")
+    if is_static(probe):
+        if seen is not None and seen.files.get("files"):
+            return None
+        return gap("data", "the target has no artifact files", "Name them under targets[].path or targets[].files")
+    if seen is None or seen.failure is not None:
+        failure = (seen.failure if seen else None) or {"message": "not inspected", "hint": "", "code": ""}
+        why = "unsafe" if failure["code"] == "target/unsafe-artifact" else "capability"
+        return gap(why, f"the target could not be opened: {failure['message']}", failure["hint"] or "Mend the target")
+    lacking = seen.lacking.get(probe.id, ())
+    if lacking:
+        return gap("capability", f"the target cannot {', '.join(lacking)}", _remedy(lacking, seen.info))
+    if probe.tasks and seen.info["task"] not in probe.tasks:
+        return gap("capability", f"made for {' or '.join(probe.tasks)}, this is a {seen.info['task']}", "Does not fit")
+    if probe.modalities and seen.info["modality"] not in probe.modalities:
+        kinds = " or ".join(probe.modalities)
+        return gap(
+            "capability", f"made for {kinds} data, this target takes {seen.info['modality']} data", "Does not fit"
+        )
+    return _data_gap(probe, seen, gap)
+
+
+def _data_gap(probe: Probe, seen: Inspection, gap: Any) -> Gap | None:
+    for role in probe.data:
+        if role not in seen.data:
+            return gap("data", f"needs a data set in the role '{role}'", f"Add data.{role} to the card")  # type: ignore[no-any-return]
+        if "error" in seen.data[role]:
+            error = seen.data[role]["error"]
+            return gap("data", f"{error['place']}: {error['message']}", error["hint"] or f"Mend data.{role}")  # type: ignore[no-any-return]
+    return None
+
+
+_REMEDIES = {
+    "loss_gradient": "Use the torch adapter, or ONNX with momus[onnx,torch], to give it gradients",
+    "scores": "Let the model return probabilities or scores",
+    "probabilities": "Let the model return probabilities",
+    "retrain": "Add targets[].train, a function that trains the model again",
+    "make_env": "Add targets[].env with the Gymnasium environment the policy lives in",
+    "act": "Use the policy adapter",
+    "goal": "Add targets[].goal, a function that states the true performance of an episode",
+    "predict": "Give a model that predicts",
+}
+
+
+def _remedy(lacking: Sequence[str], info: Mapping[str, Any]) -> str:
+    if info.get("task") == "policy" or {"act", "make_env"} & set(lacking):
+        keys: Sequence[str] = [k for k in ("goal", "make_env", "act") if k in lacking] or lacking
+    else:
+        keys = lacking
+    return next((_REMEDIES[k] for k in keys if k in _REMEDIES), "Give the target that ability")
+
+
+def _job(card: SystemCard, probe: Probe, seen: Inspection, seed: int, context: Mapping[str, Any]) -> Job:
+    options = dict(card.probes.get(probe.id, {}))
+    probe.check_options(options)
+    static = is_static(probe)
+    roles = () if static else tuple(r for r in (*probe.data, *probe.optional_data) if "digest" in seen.data.get(r, {}))
+    budget = card.budget
+    seconds = budget.seconds or DEFAULT_SECONDS
+    own_context = dict(context.get(probe.mode, {}))
+    own_seed = probe.seed_for(seed, seen.target)
+    info = seen.files if static else seen.info
+    identity = {
+        "probe": [probe.id, probe.version],
+        "options": {**probe.options, **options},
+        "target": [seen.target, info.get("digest", "")],
+        "data": {r: seen.data[r]["digest"] for r in roles},
+        "seed": own_seed,
+        "budget": [budget.queries, seconds],
+        "context": own_context,
+    }
+    return Job(
+        key=digest.of_value(identity),
+        probe=probe.id,
+        target=seen.target,
+        modes=probe.modes,
+        roles=roles,
+        options=options,
+        seed=own_seed,
+        queries=budget.queries,
+        seconds=seconds,
+        memory_mb=budget.memory_mb or DEFAULT_MEMORY_MB,
+        files_only=static,
+        context=own_context,
+    )
+
+
+def _without_noise(gaps: Iterable[Gap], jobs: Sequence[Job]) -> list[Gap]:
+    """Drop 'does not fit' gaps of probes that another target of the same system serves."""
+    served = {j.probe for j in jobs}
+    return [g for g in gaps if g.probe not in served or g.how_to_close != "Does not fit"]
+
+
+def _modes_without_probe(ruled_out: set[str]) -> tuple[Gap, ...]:
+    covered = {i.split("/")[-1].split(".")[0] for i in probe_ids()}
+    return tuple(
+        Gap(
+            mode=m.slug,
+            probe="",
+            target="",
+            why="no-probe",
+            detail="this version of Momus has no probe for the mode",
+            how_to_close="Review it by hand with: momus explain " + m.id,
+        )
+        for m in load().modes
+        if m.slug not in covered and m.slug not in ruled_out
+    )

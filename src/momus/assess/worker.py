@@ -1,0 +1,145 @@
+"""One job in one process: read a request, load the target behind its scan, measure, write the result.
+
+``python -m momus.assess.worker`` takes a JSON request on standard input and writes JSON lines: ``progress`` events and
+one last ``result`` or ``failure``. What the user's code prints goes to standard error and cannot be taken for ours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+def main() -> int:
+    """Entry of the worker process; 0 when a result or an orderly failure was written."""
+    request = json.load(sys.stdin)
+    emit = _channel()
+    from momus.assess.confine import confine
+
+    emit({"event": "confined", "layers": confine(request["memory_mb"], request["network"])})
+    try:
+        action = {"inspect": _inspect, "probe": _probe}[request["action"]]
+        emit({"event": "result", "body": action(request, emit)})
+    except BaseException as error:  # the user's code may raise anything, SystemExit included
+        emit({"event": "failure", **describe(error, request)})
+    return 0
+
+
+def _channel() -> Emit:
+    """Our private copy of standard output; descriptor 1 itself is turned into standard error."""
+    own: TextIO = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)
+
+    def emit(message: dict[str, Any]) -> None:
+        own.write(json.dumps(message) + "\n")
+        own.flush()
+
+    return emit
+
+
+def _inspect(request: Mapping[str, Any], _emit: Emit) -> dict[str, Any]:
+    """What the target is, which probes it could serve, and what its data sets hold.
+
+    The files are looked at before the target is opened, so that a refused target still shows what it is made of.
+    """
+    from dataclasses import asdict
+
+    from momus.card import TargetCard
+    from momus.core.registry import get_probe
+    from momus.targets import open_files
+
+    files = open_files(TargetCard.model_validate(request["target"]), Path(request["base"]))
+    body: dict[str, Any] = {"files": asdict(files.info)}
+    try:
+        target = _open(request)
+    except Exception as error:
+        return {**body, "failure": describe(error, request)}
+    data: dict[str, Any] = {}
+    for role in request["data"]:
+        try:
+            samples = _read(request, role, target)
+        except Exception as error:
+            data[role] = {"error": describe(error, request)}
+            continue
+        data[role] = {
+            "n": len(samples),
+            "digest": samples.digest,
+            "shape": list(samples.x.shape[1:]),
+            "groups": sorted(samples.groups),
+            "labelled": samples.y is not None,
+        }
+    lacking = {i: list(get_probe(i).missing(target)) for i in request["probes"]}
+    return {**body, "info": asdict(target.info), "lacking": lacking, "data": data}
+
+
+def _probe(request: Mapping[str, Any], emit: Emit) -> str:
+    """Run one probe; the Measurement as JSON text."""
+    from momus.core.meter import Budget
+    from momus.core.probe import Trial
+    from momus.core.registry import get_probe
+
+    probe = get_probe(request["probe"])
+    target = _open(request)
+    data = {role: _read(request, role, target) for role in request["data"]}
+    trial = Trial(
+        seed=request["seed"],
+        data=data,
+        budget=Budget(request["budget"].get("queries"), request["budget"].get("seconds")),
+        progress=lambda fraction, note: emit({"event": "progress", "fraction": float(fraction), "note": str(note)}),
+        context=request["context"],
+    )
+    measurement = probe(target, trial, **request["options"])
+    return measurement.model_copy(update={"key": request["key"]}).model_dump_json()
+
+
+def _open(request: Mapping[str, Any]) -> Any:
+    from momus.card import TargetCard
+    from momus.targets import open_files, open_target
+
+    card, base = TargetCard.model_validate(request["target"]), Path(request["base"])
+    if request["files_only"]:
+        return open_files(card, base)
+    return open_target(card, base, allow_unsafe=request["allow_unsafe"])
+
+
+def _read(request: Mapping[str, Any], role: str, target: Any) -> Any:
+    from momus.card import DataCard
+    from momus.data import read_data
+
+    card = DataCard.model_validate(request["data"][role])
+    return read_data(card, Path(request["base"]), classes=tuple(target.info.classes))
+
+
+def describe(error: BaseException, request: Mapping[str, Any]) -> dict[str, str]:
+    """An exception as one line with code, place and remedy."""
+    from momus.core.errors import MomusError
+
+    where = f"target '{request['target'].get('name', '?')}'"
+    if isinstance(error, MomusError):
+        return {"code": error.code, "message": error.message, "place": error.place or where, "hint": error.hint}
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        hint = "Raise budget.memory_mb in the card, or use fewer samples"
+        message = f"ran out of the {request['memory_mb']} MB it may use"
+        return {"code": "worker/out-of-memory", "message": message, "place": where, "hint": hint}
+    frames = traceback.extract_tb(error.__traceback__)
+    last = frames[-1] if frames else None
+    place = f"{Path(last.filename).name}:{last.lineno}" if last else where
+    text = str(error).strip().splitlines()
+    traceback.print_exception(error)
+    return {
+        "code": "worker/crashed",
+        "message": f"{type(error).__name__}: {text[0] if text else 'no message'}"[:500],
+        "place": place,
+        "hint": "Run with --debug to see the traceback",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
