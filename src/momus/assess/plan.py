@@ -100,9 +100,7 @@ def make_plan(
         probe = get_probe(identity)
         if probe.mode in ruled_out:
             continue
-        waiver = next(
-            (w for w in card.waivers if w.mode in (probe.mode, load().mode(probe.mode).id) and w.active), None
-        )
+        waiver = card.waiver(probe.mode)
         for target in card.targets:
             gap = _gap(card, probe, inspections.get(target.name), target.name, identity in chosen, waiver)
             if gap is None:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from momus.core.errors import MissingExtra, StoreError
 from momus.store.store import Store, translate
-from momus.store.tables import STORE_VERSION, meta, metadata
+from momus.store.tables import STORE_VERSION, insert_new, meta, metadata
 
 DEFAULT = Path(".momus") / "runs.sqlite"
 
@@ -80,14 +81,14 @@ def _engine(url: str) -> sa.Engine:
 
 def _prepare(engine: sa.Engine, name: str) -> None:
     with engine.begin() as connection:
-        metadata.create_all(connection)
+        for table in metadata.sorted_tables:
+            # IF NOT EXISTS rather than create_all: two processes may prepare one store at the same moment.
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                connection.execute(CreateIndex(index, if_not_exists=True))
         found = connection.execute(sa.select(meta.c.value).where(meta.c.name == "store_version")).scalar()
         if found is None:
-            try:
-                with connection.begin_nested():
-                    connection.execute(meta.insert().values(name="store_version", value=str(STORE_VERSION)))
-            except IntegrityError:
-                return  # another process prepared the same store a moment ago
+            insert_new(connection, meta, name="store_version", value=str(STORE_VERSION))
         elif int(found) > STORE_VERSION:
             raise StoreError(
                 f"the store has version {found}, this Momus reads up to {STORE_VERSION}",

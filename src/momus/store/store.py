@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from momus.core import digest
 from momus.core.errors import NotFound, StoreError
 from momus.core.records import Failure, Measurement, Record, Run
-from momus.store.tables import blobs, records
+from momus.store.tables import blobs, insert_new, records
 
 # Bytes longer than this leave the record and are kept once, by digest: sample pictures mostly.
 INLINE_BYTES = 512
@@ -38,7 +38,7 @@ class Store:
         body, pieces = _split(record.model_dump(mode="json"))
         with self._transaction() as connection:
             for sha, content in pieces.items():
-                self._put(connection, sha, content)
+                insert_new(connection, blobs, sha256=sha, content=content)
             connection.execute(
                 records.insert().values(
                     run=run,
@@ -123,16 +123,6 @@ class Store:
     def _bodies(self, query: sa.Select[Any]) -> list[Any]:
         with self._transaction() as connection:
             return [json.loads(text) for text in connection.execute(query).scalars()]
-
-    @staticmethod
-    def _put(connection: sa.Connection, sha: str, content: bytes) -> None:
-        known = connection.execute(sa.select(blobs.c.sha256).where(blobs.c.sha256 == sha)).scalar()
-        if known is None:
-            try:
-                with connection.begin_nested():
-                    connection.execute(blobs.insert().values(sha256=sha, content=content))
-            except IntegrityError:
-                return  # another process stored the same content in between, which is what we wanted
 
     def _join(self, value: Any) -> Any:
         if isinstance(value, dict):

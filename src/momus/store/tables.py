@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import sqlalchemy as sa
 from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 # Raise it when a table changes shape; a store written by a newer Momus is refused, an older one is read as it is.
@@ -34,3 +37,15 @@ blobs = Table(
     Column("sha256", String(64), primary_key=True),
     Column("content", LargeBinary, nullable=False),
 )
+
+
+def insert_new(connection: sa.Connection, table: Table, **values: Any) -> None:
+    """Insert a row unless its primary key is there already: two processes may store the same thing at once.
+
+    A statement, not a caught error: a savepoint would not survive a full disk, and would hide what happened.
+    """
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert
+    connection.execute(insert(table).values(**values).on_conflict_do_nothing())
