@@ -173,7 +173,7 @@ def identity(model: Any) -> str:
 
     try:
         return hashlib.sha256(f"{type(model).__qualname__} {joblib.hash(model, 'sha1')}".encode()).hexdigest()
-    except Exception:  # noqa: BLE001 - user objects refuse pickling in every way; their text form is all that is left
+    except Exception:
         return hashlib.sha256(repr(model).encode()).hexdigest()
 
 

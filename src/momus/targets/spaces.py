@@ -189,7 +189,7 @@ def space(
     *,
     modality: Modality | None = None,
     shape: Sequence[int] | None = None,
-    range: Sequence[float] | None = None,  # noqa: A002 - the card's word
+    range: Sequence[float] | None = None,
     mean: Sequence[float] | float | None = None,
     std: Sequence[float] | float | None = None,
     channels: Literal["first", "last"] | None = None,

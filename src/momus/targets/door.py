@@ -1,0 +1,71 @@
+"""One door to all adapters from Python: ``Target.from_sklearn(model)`` and its siblings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from momus.core.errors import MissingExtra
+
+
+class Target:
+    """Constructors of targets. Each returns an adapter with exactly the abilities that the model has.
+
+    A framework is imported only when its constructor is called; MissingExtra names the extra that is missing.
+    """
+
+    def __new__(cls, *_: Any, **__: Any) -> Target:
+        raise TypeError("Target is a door, not a class to make: use Target.from_sklearn(model) or one of its siblings")
+
+    @staticmethod
+    def from_sklearn(model: Any, **settings: Any) -> Any:
+        """A fitted estimator or pipeline (XGBoost, LightGBM too): see :func:`momus.targets.sklearn_.sklearn_target`."""
+        from momus.targets.sklearn_ import sklearn_target
+
+        return sklearn_target(model, **settings)
+
+    @staticmethod
+    def from_torch(module: Any, **settings: Any) -> Any:
+        """A PyTorch module: see :func:`momus.targets.torch_open.torch_target`."""
+        try:
+            from momus.targets.torch_open import torch_target
+        except ModuleNotFoundError as error:
+            raise _extra("PyTorch targets", "torch", error) from error
+        return torch_target(module, **settings)
+
+    @staticmethod
+    def from_onnx(path: str | Path, **settings: Any) -> Any:
+        """An ONNX file: see :func:`momus.targets.onnx_.onnx_target`."""
+        try:
+            from momus.targets.onnx_ import onnx_target
+        except ModuleNotFoundError as error:
+            raise _extra("ONNX targets", "onnx", error) from error
+        return onnx_target(path, **settings)
+
+    @staticmethod
+    def from_callable(function: Callable[..., Any], **settings: Any) -> Any:
+        """Any Python function from rows to answers: see :func:`momus.targets.callable_.callable_target`."""
+        from momus.targets.callable_ import callable_target
+
+        return callable_target(function, **settings)
+
+    @staticmethod
+    def from_policy(act: Any, env: Mapping[str, Any], **settings: Any) -> Any:
+        """A policy and its environments: see :func:`momus.targets.policy.policy_target`."""
+        from momus.targets.policy import policy_target
+
+        return policy_target(act, env, **settings)
+
+    @staticmethod
+    def from_files(paths: Sequence[str | Path] | str | Path, **settings: Any) -> Any:
+        """Artifact files that are looked at and never loaded: see :func:`momus.targets.files.files_target`."""
+        from momus.targets.files import files_target
+
+        return files_target(paths, **settings)
+
+
+def _extra(feature: str, extra: str, error: ModuleNotFoundError) -> ModuleNotFoundError | MissingExtra:
+    if error.name and error.name.split(".")[0] != "momus":
+        return MissingExtra.of(feature, extra, error.name)
+    return error
