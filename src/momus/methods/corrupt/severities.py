@@ -1,0 +1,99 @@
+"""The published parameters of the 15 corruptions, five severities each, for photographs and for small images.
+
+``PHOTO`` is the table of ImageNet-C (Hendrycks & Dietterich 2019, arXiv:1903.12261) as its in-memory ports use it;
+``SMALL`` is the table its authors made for CIFAR-10-C, where the photo parameters would leave nothing to see.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+Scale = Literal["auto", "photo", "small"]
+
+SMALL_SIDE = 64
+"""Images whose shorter side has fewer pixels take the small table under ``scale="auto"``."""
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
+    "blur": ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
+    "weather": ("snow", "frost", "fog", "brightness"),
+    "digital": ("contrast", "elastic_transform", "pixelate", "jpeg_compression"),
+}
+NAMES: tuple[str, ...] = tuple(name for members in FAMILIES.values() for name in members)
+
+
+def _steps(stop_percent: int, step_percent: int) -> tuple[float, ...]:
+    """Zoom factors 1.00, 1.00 + step, ... below the stop.
+
+    Whole percents, so that rounding neither adds nor loses a factor. The published ranges are floating-point ones, and
+    the first of either table includes its stop by rounding: hence 112 and 107 there.
+    """
+    return tuple(1 + p / 100 for p in range(0, stop_percent - 100, step_percent))
+
+
+PHOTO: dict[str, tuple[Any, ...]] = {
+    "gaussian_noise": (0.08, 0.12, 0.18, 0.26, 0.38),  # standard deviation, share of full scale
+    "shot_noise": (60.0, 25.0, 12.0, 5.0, 3.0),  # photons at full scale
+    "impulse_noise": (0.03, 0.06, 0.09, 0.17, 0.27),  # share of values replaced
+    "defocus_blur": ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)),  # disk radius px, alias sigma px
+    "glass_blur": ((0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),  # sigma, reach px, rounds
+    "motion_blur": ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),  # radius px, sigma px
+    "zoom_blur": (_steps(112, 1), _steps(116, 1), _steps(121, 2), _steps(126, 2), _steps(131, 3)),  # zoom factors
+    # mean and spread of flakes, flake size, threshold, streak radius px, streak sigma px, share of the picture kept
+    "snow": (
+        (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
+        (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
+        (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
+        (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
+        (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
+    ),
+    "frost": ((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)),  # weight of picture, of frost
+    "fog": ((1.5, 2), (2.0, 2), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4)),  # thickness, decay of the wobble per octave
+    "brightness": (0.1, 0.2, 0.3, 0.4, 0.5),  # added to the value channel
+    "contrast": (0.4, 0.3, 0.2, 0.1, 0.05),  # factor on the distance from the mean
+    # amplitude (a factor on the displacement field, whose raw range is 0.5% of the height), smoothing as share of side
+    "elastic_transform": (12.5, 16.25, 21.25, 25.0, 30.0),
+    "pixelate": (0.6, 0.5, 0.4, 0.3, 0.25),  # share of the side kept
+    "jpeg_compression": (25, 18, 15, 10, 7),  # JPEG quality
+}
+
+SMALL: dict[str, tuple[Any, ...]] = {
+    "gaussian_noise": (0.04, 0.06, 0.08, 0.09, 0.10),
+    "shot_noise": (500.0, 250.0, 100.0, 75.0, 50.0),
+    "impulse_noise": (0.01, 0.02, 0.03, 0.05, 0.07),
+    "defocus_blur": ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
+    "glass_blur": ((0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2)),
+    "motion_blur": ((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5)),
+    "zoom_blur": (_steps(107, 1), _steps(111, 1), _steps(116, 1), _steps(121, 1), _steps(126, 1)),
+    "snow": (
+        (0.1, 0.2, 1, 0.6, 8, 3, 0.95),
+        (0.1, 0.2, 1, 0.5, 10, 4, 0.9),
+        (0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
+        (0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
+        (0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
+    ),
+    "frost": ((1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)),
+    "fog": ((0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75)),
+    "brightness": (0.05, 0.1, 0.15, 0.2, 0.3),
+    "contrast": (0.75, 0.5, 0.4, 0.3, 0.15),
+    # amplitude, smoothing sigma, affine jitter: shares of the side
+    "elastic_transform": (
+        (0.0, 0.0, 0.08),
+        (0.05, 0.2, 0.07),
+        (0.08, 0.06, 0.06),
+        (0.1, 0.04, 0.05),
+        (0.1, 0.03, 0.03),
+    ),
+    "pixelate": (0.95, 0.9, 0.85, 0.75, 0.65),
+    "jpeg_compression": (80, 65, 58, 50, 40),
+}
+
+
+def is_small(height: int, width: int, scale: Scale) -> bool:
+    """Whether images of that size take the small table."""
+    return scale == "small" or (scale == "auto" and min(height, width) < SMALL_SIDE)
+
+
+def parameters(name: str, severity: int, *, small: bool) -> Any:
+    """What the table says for one corruption at severity 1 to 5."""
+    return (SMALL if small else PHOTO)[name][severity - 1]
