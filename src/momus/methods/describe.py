@@ -58,6 +58,31 @@ def describe(samples: Samples) -> Description:
     return Description(np.column_stack(parts) if parts else x, tuple(names), tuple(labels))
 
 
+def aligned(a: Description, b: Description) -> tuple[Description, Description]:
+    """The same columns in both, categories coded alike: by name, since two files may list theirs in another order.
+
+    ValueError where the names of the columns differ.
+    """
+    if a.names != b.names:
+        odd = sorted(set(a.names) ^ set(b.names))
+        raise ValueError(f"the two data sets have different columns: {', '.join(odd[:5]) or 'in another order'}")
+    labels = list(a.labels)
+    left, right = a.values, b.values
+    for j, (one, two) in enumerate(zip(a.labels, b.labels, strict=True)):
+        if one == two:
+            continue
+        if one is None or two is None:
+            labels[j] = None
+            continue
+        union = tuple(dict.fromkeys((*one, *two)))
+        labels[j] = union
+        right = right.copy()
+        known = np.isfinite(right[:, j])
+        place = np.array([union.index(v) for v in two])
+        right[known, j] = place[right[known, j].astype(int)]
+    return Description(left, a.names, tuple(labels)), Description(right, b.names, tuple(labels))
+
+
 def _codes(values: NumpyArray, categories: tuple[str, ...]) -> tuple[str, ...] | None:
     """Names of the codes 0, 1, ...; None where the values are no codes and must be treated as numbers."""
     finite = values[np.isfinite(values)]

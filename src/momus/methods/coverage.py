@@ -1,0 +1,221 @@
+"""Combinatorial coverage: which conditions that operation meets does a test set never exercise?"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from momus.core.samples import NumpyArray, Samples
+from momus.methods.describe import Description, aligned, describe
+
+LIMIT_COLUMNS = 60
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Both data sets in bin numbers: ``train`` (n, d) and ``test`` (m, d), bin names per column."""
+
+    names: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+    train: NumpyArray
+    test: NumpyArray
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(len(v) for v in self.labels)
+
+    def name(self, columns: Sequence[int], codes: Sequence[int]) -> str:
+        return " and ".join(f"{self.names[j]} = {self.labels[j][c]}" for j, c in zip(columns, codes, strict=True))
+
+
+def conditions(train: Samples, test: Samples, *, bins: int = 4) -> Conditions:
+    """Columns, declared groups and the label of both sets in shared bins.
+
+    Numeric columns are cut at quantiles of the training data (a column of up to eight values keeps them), categories
+    stay as they are, missing values get a bin of their own, images are described by summary statistics. Values in the
+    test set that training never shows go to the nearest bin, or to a new category. At most 60 columns are kept.
+    """
+    seen, tried = aligned(describe(train), describe(test))
+    names: list[str] = []
+    labels: list[tuple[str, ...]] = []
+    sides: tuple[list[NumpyArray], list[NumpyArray]] = ([], [])
+    for j in range(min(len(seen.names), LIMIT_COLUMNS)):
+        bin_names, a, b = _binned(seen, tried, j, bins)
+        if len(bin_names) > 1:
+            names.append(seen.names[j])
+            labels.append(bin_names)
+            sides[0].append(a)
+            sides[1].append(b)
+    extra = {k: (np.asarray(train.groups[k]), np.asarray(test.groups[k])) for k in train.groups if k in test.groups}
+    if train.y is not None and test.y is not None and train.classes:
+        extra["label"] = tuple(np.asarray(train.classes, dtype=object)[s.astype(int)] for s in (train.y, test.y))
+    for key, (one, two) in extra.items():
+        values = np.unique(np.concatenate([one.astype(str), two.astype(str)]))
+        if key in names or not 1 < len(values) <= 50:
+            continue
+        names.append(key)
+        labels.append(tuple(str(v) for v in values))
+        sides[0].append(np.searchsorted(values, one.astype(str)))
+        sides[1].append(np.searchsorted(values, two.astype(str)))
+    stacked = [
+        np.column_stack(s) if s else np.zeros((n, 0), int) for s, n in zip(sides, (len(train), len(test)), strict=True)
+    ]
+    return Conditions(tuple(names), tuple(labels), stacked[0], stacked[1])
+
+
+def _binned(seen: Description, tried: Description, j: int, bins: int) -> tuple[tuple[str, ...], NumpyArray, NumpyArray]:
+    a, b = seen.values[:, j], tried.values[:, j]
+    known = seen.labels[j]
+    finite = np.isfinite(a)
+    if known is not None:
+        names = known
+        codes = [np.where(np.isfinite(v), v, len(names)).astype(int) for v in (a, b)]
+    else:
+        values = np.unique(a[finite])
+        if len(values) <= 8:
+            names = tuple(f"{v:g}" for v in values)
+            cuts = (values[1:] + values[:-1]) / 2
+        else:
+            cuts = np.unique(np.quantile(a[finite], np.arange(1, bins) / bins))
+            cuts = cuts[cuts > values[0]]
+            edges = [values[0], *cuts, values[-1]]
+            names = tuple(f"{lo:.4g} to {hi:.4g}" for lo, hi in itertools.pairwise(edges))
+        codes = [np.where(np.isfinite(v), np.searchsorted(cuts, v, side="right"), len(names)) for v in (a, b)]
+    if max(int(c.max(initial=0)) for c in codes) >= len(names):
+        names = (*names, "missing")
+    return names, codes[0], codes[1]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One condition: bins of one to three columns, its share of the training rows, and its rows in the test set."""
+
+    columns: tuple[int, ...]
+    codes: tuple[int, ...]
+    mass: float
+    tested: int
+
+
+@dataclass(frozen=True)
+class Covered:
+    """``untested`` conditions, largest first; ``uncovered`` marks the training rows that live in any of them."""
+
+    untested: tuple[Cell, ...]
+    uncovered: NumpyArray
+    cells: dict[int, int]
+    tested_cells: dict[int, int]
+
+    def share(self, ways: int) -> float:
+        """Share of the conditions of that many columns that the test set exercises (1 where there are none)."""
+        return self.tested_cells.get(ways, 0) / self.cells[ways] if self.cells.get(ways) else 1.0
+
+
+def cover(c: Conditions, *, ways: int = 2, least_mass: float = 0.01, least_rows: int = 1) -> Covered:
+    """Conditions of one to ``ways`` columns that hold at least ``least_mass`` of the training rows, and whether fewer
+    than ``least_rows`` test rows meet them.
+
+    Rarer cells are left out: a random test set of a few hundred rows would miss them by chance. A pair is not listed
+    where one of its values alone is untested already. Cost: two bincounts for each group of columns.
+    """
+    n, d = c.train.shape
+    sizes = c.sizes
+    train = [np.ascontiguousarray(c.train[:, j]).astype(np.int64) for j in range(d)]
+    test = [np.ascontiguousarray(c.test[:, j]).astype(np.int64) for j in range(d)]
+    uncovered = np.zeros(n, dtype=bool)
+    untested: list[Cell] = []
+    cells, tested_cells = dict.fromkeys(range(1, ways + 1), 0), dict.fromkeys(range(1, ways + 1), 0)
+    bare: set[tuple[tuple[int, int], ...]] = set()
+    for group in itertools.chain(*(itertools.combinations(range(d), w) for w in range(1, ways + 1))):
+        shape = tuple(sizes[j] for j in group)
+        key, key_test = train[group[0]], test[group[0]]
+        for j in group[1:]:
+            key, key_test = key * sizes[j] + train[j], key_test * sizes[j] + test[j]
+        count = np.bincount(key, minlength=int(np.prod(shape)))
+        count_test = np.bincount(key_test, minlength=len(count))
+        present = count >= max(1.0, least_mass * n)
+        absent = present & (count_test < least_rows)
+        cells[len(group)] += int(present.sum())
+        tested_cells[len(group)] += int((present & ~absent).sum())
+        if not absent.any():
+            continue
+        uncovered |= absent[key]
+        for cell in np.flatnonzero(absent):
+            where = tuple(int(v) for v in np.unravel_index(cell, shape))
+            pairs = tuple(zip(group, where, strict=True))
+            parts = itertools.chain(*(itertools.combinations(pairs, w) for w in range(1, len(pairs))))
+            if not any(part in bare for part in parts):
+                untested.append(Cell(group, where, float(count[cell] / n), int(count_test[cell])))
+                bare.add(pairs)
+    untested.sort(key=lambda u: (-u.mass, len(u.columns), u.columns, u.codes))
+    return Covered(tuple(untested), uncovered, cells, tested_cells)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One declared bin or named condition: how many test rows meet it and whether that is enough.
+
+    ``accepted`` names who accepted it untested; such a condition is listed but not counted.
+    """
+
+    name: str
+    tested: int | None
+    covered: bool
+    accepted: str = ""
+
+
+def declared(domain: dict[str, object], test: Samples) -> tuple[Declared, ...]:
+    """The declared operating domain against the test rows.
+
+    ``domain`` has ``columns`` (name -> bins, each [low, high) or a category; the last range includes its upper end),
+    ``conditions`` (name, tested, data, accepted_by) and ``min_rows``; ``columns`` and ``conditions`` may lie under a
+    key ``domain``. A column the test set does not have is uncovered in all its bins.
+    """
+    inner = domain.get("domain") if isinstance(domain.get("domain"), dict) else domain
+    if not isinstance(inner, dict):
+        return ()
+    least = domain.get("min_rows", 30)
+    least = int(least) if isinstance(least, int | float) else 30
+    out = []
+    for column, bins in dict(inner.get("columns") or {}).items():
+        met = _column(test, str(column))
+        ranges = [b for b in bins if isinstance(b, list | tuple)]
+        for b in bins:
+            count = 0 if met is None else int(_inside(met, b, closed=bool(ranges) and b is ranges[-1]).sum())
+            text = f"{b[0]:g} to {b[1]:g}" if isinstance(b, list | tuple) else str(b)
+            out.append(Declared(f"{column} = {text}", count, count >= least))
+    for condition in inner.get("conditions") or ():
+        tested = bool(condition.get("tested")) or bool(condition.get("data"))
+        out.append(Declared(str(condition["name"]), None, tested, str(condition.get("accepted_by") or "")))
+    return tuple(out)
+
+
+def _column(samples: Samples, name: str) -> NumpyArray | None:
+    """Values of a group, a table column (category names where it has some) or a folded one-hot group."""
+    if name in samples.groups:
+        return np.asarray(samples.groups[name])
+    seen = describe(samples)
+    if name not in seen.names:
+        return None
+    j = seen.names.index(name)
+    names = seen.labels[j]
+    if names is None:
+        return seen.values[:, j]
+    codes = np.where(np.isfinite(seen.values[:, j]), seen.values[:, j], len(names)).astype(int)
+    words: NumpyArray = np.asarray([*names, "missing"], dtype=object)[codes]
+    return words
+
+
+def _inside(values: NumpyArray, b: object, *, closed: bool) -> NumpyArray:
+    if isinstance(b, list | tuple):
+        try:
+            numbers = values.astype(float)
+        except ValueError:
+            return np.zeros(len(values), dtype=bool)
+        low, high = float(b[0]), float(b[1])
+        return (numbers >= low) & ((numbers <= high) if closed else (numbers < high))
+    if values.dtype.kind in "fiu" and isinstance(b, int | float):
+        return np.asarray(values == b)
+    return np.asarray(values.astype(str) == str(b))

@@ -1,0 +1,163 @@
+"""Have the data moved since the model was fitted? Column by column and jointly, with what could have been missed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from momus.core.capabilities import Predicts, Target, missing, to_numpy
+from momus.core.errors import BudgetSpent, ProbeError
+from momus.core.evidence import Bars, Table
+from momus.core.meter import Meter
+from momus.core.probe import Trial, probe
+from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement, Scalar
+from momus.core.samples import NumpyArray, Samples
+from momus.methods import describe
+from momus.methods.columns_shift import Shift, column_shift, standardised
+from momus.methods.domain_classifier import tell_apart
+from momus.stats import intervals, roc
+from momus.stats import two_sample as tests
+
+
+@probe(
+    knowledge=Knowledge.NONE,
+    data=("train", "test"),
+    optional_data=("reference", "current"),
+    metric="shift_effect",
+    worse="higher",
+    source="doi:10.5555/2188385.2188410 (MMD), arXiv:1610.06545 (classifier test)",
+    cost="at most n_reference + n_current rows, where the target predicts",
+)
+def two_sample(target: Target, trial: Trial, *, rows: int = 100_000, permutations: int = 999) -> Measurement:
+    """How far the columns' distributions moved between reference and current data.
+
+    Measures
+        The largest effect over all columns, the label included: the Kolmogorov-Smirnov distance of a numeric column or
+        the total variation of a categorical one, both in [0, 1]. An effect, because with enough rows every p-value is
+        small, and a p-value says nothing about size.
+    Why it matters
+        A model is fitted to one world; where the inputs, the labels or their mix move, its tested accuracy is void.
+    Options
+        rows: most rows used from each set. permutations: for the joint test.
+    Returns
+        shift_effect with an interval that holds for all columns at once; figures columns_moved (Holm, 5 %),
+        columns_moved_bh (false discovery rate 5 %), mmd and mmd_p (random Fourier features, linear time),
+        classifier_auc, label_shift, least_detectable (the effect seen with 80 % power); and, where the target
+        predicts, prediction_shift and accuracy_change (with an interval) with accuracy in both sets.
+        Roles: reference falls back to train, current to test. Images are compared by summary statistics (channel
+        means and contrasts, sharpness, saturation, a 4 x 4 grid of grey), which do not see a change of content.
+    Raises
+        ProbeError when the two sets have different columns.
+    Cost
+        O(rows x columns log rows); predictions of both sets where the target predicts.
+    A pass means little when
+        Columns moved jointly while each stayed in place (see mmd_p and classifier_auc), the relation between inputs and
+        labels changed, or the current data are not from where the system will be used.
+    Source
+        Gretton et al. 2012; Lopez-Paz & Oquab 2017 (arXiv:1610.06545); Massart 1990; Holm 1979.
+    """
+    rng = trial.rng
+    sides = []
+    for role, fallback in (("reference", "train"), ("current", "test")):
+        whole = trial.samples(role if role in trial.data else fallback)
+        sides.append(whole.take(describe.one_row_per_id(whole, rng)).sample(rows, rng))
+    before, after = sides
+    n, m = len(before), len(after)
+    if min(n, m) < 20:
+        message = f"{n} reference rows and {m} current rows are too few to compare"
+        few = Caveat(code="too-few-samples", message=message, blocks="both")
+        return trial.measurement(0.0, Interval(low=0.0, high=1.0), n + m, caveats=[few])
+    try:
+        shift = column_shift(before, after)
+    except ValueError as error:
+        raise ProbeError(str(error), hint="Give both data sets the same columns") from error
+    trial.progress(0.3, f"{len(shift.columns)} columns compared")
+    detectable = tests.least_detectable(n, m, len(shift.columns))
+    note = f"{tests.as_standard_deviations(detectable):.2f} standard deviations of a normal column's mean"
+    figures = [
+        Figure(name="columns_moved", value=len(shift.moved), n=len(shift.columns), note="Holm at 5 %"),
+        Figure(name="columns_moved_bh", value=sum(c.q <= 0.05 for c in shift.columns), n=len(shift.columns)),
+        Figure(name="least_detectable", value=detectable, note=f"seen with 80 % power: {note}"),
+        *_joint(before, after, rng, permutations),
+        *(Figure(name="label_shift", value=c.effect, n=n + m) for c in shift.columns if c.name == "label"),
+    ]
+    caveats = []
+    try:
+        figures += _predictions(target, before, after, trial)
+    except BudgetSpent:
+        message = "the budget ended before both sets were predicted, so no effect on accuracy is known"
+        caveats.append(Caveat(code="budget-spent", message=message, blocks="none"))
+    scope: dict[str, Scalar] = {
+        "worst_column": shift.worst.name,
+        "reference_rows": n,
+        "current_rows": m,
+        "columns": len(shift.columns),
+    }
+    return trial.measurement(
+        shift.value, shift.ci, n + m, scope=scope, figures=figures, evidence=_evidence(shift), caveats=caveats
+    )
+
+
+def _joint(before: Samples, after: Samples, rng: np.random.Generator, permutations: int) -> list[Figure]:
+    one, two = describe.aligned(describe.describe(before), describe.describe(after))
+    a, b = (describe.filled(d.values, one.values) for d in (one, two))
+    found = tests.mmd(standardised(a, one), standardised(b, one), rng, permutations=permutations)
+    area, ci, _, _ = tell_apart(a, b, rng)
+    return [
+        Figure(name="mmd", value=found.value, n=len(a) + len(b), note="squared, Gaussian kernel, median bandwidth"),
+        Figure(name="mmd_p", value=found.p, n=len(a) + len(b), note=f"{permutations} permutations"),
+        Figure(name="classifier_auc", value=area, ci=ci, note="0.5: no classifier tells the sets apart"),
+    ]
+
+
+def _predictions(target: Target, before: Samples, after: Samples, trial: Trial) -> list[Figure]:
+    """Drift of the predictions, and what the accuracy did meanwhile."""
+    bare = target.target if isinstance(target, Meter) else target
+    if missing(bare, Predicts) or bare.info.task not in ("classifier", "regressor"):
+        return []
+    asks = target if isinstance(target, Meter) else Meter(target, trial.budget)
+    said = [to_numpy(asks.predict(asks.encode(s.x))) for s in (before, after)]
+    if bare.info.task == "regressor":
+        drift = tests.ks_statistic(said[0], said[1])
+    else:
+        k = max(int(s.max()) for s in said) + 1
+        drift = tests.total_variation(*(np.bincount(s.astype(int), minlength=k) for s in said))
+    figures = [Figure(name="prediction_shift", value=drift, n=len(before) + len(after))]
+    if before.y is None or after.y is None:
+        return figures
+    return figures + _harm(bare.info.task, said, (np.asarray(before.y), np.asarray(after.y)))
+
+
+def _harm(task: str, said: list[NumpyArray], truth: tuple[NumpyArray, NumpyArray]) -> list[Figure]:
+    note = "current less reference; where the reference is the training set, overfitting is part of it"
+    if task == "regressor":
+        errors = [np.abs(s - y) for s, y in zip(said, truth, strict=True)]
+        change = float(errors[1].mean() - errors[0].mean())
+        spread = [intervals.mean(e) for e in errors]
+        half = float(np.hypot(spread[0].high - spread[0].low, spread[1].high - spread[1].low) / 2)
+        ci = Interval(low=change - half, high=change + half, method="mover")
+        return [Figure(name="mean_absolute_error_change", value=change, ci=ci, note=note)]
+    right = [int((s == y).sum()) for s, y in zip(said, truth, strict=True)]
+    sizes = [len(y) for y in truth]
+    change, ci = roc.difference(right[1], sizes[1], right[0], sizes[0])
+    return [
+        Figure(name="accuracy_reference", value=right[0] / sizes[0], ci=intervals.wilson(right[0], sizes[0])),
+        Figure(name="accuracy_current", value=right[1] / sizes[1], ci=intervals.wilson(right[1], sizes[1])),
+        Figure(name="accuracy_change", value=change, ci=ci, n=sum(sizes), note=note),
+    ]
+
+
+def _evidence(shift: Shift) -> list[Bars | Table]:
+    top = sorted(shift.columns, key=lambda c: -c.effect)[:15]
+    half = shift.half_width
+    bars = Bars(
+        title="Columns that moved most",
+        y_label="effect (KS distance or total variation)",
+        names=tuple(c.name for c in top),
+        values=tuple(c.effect for c in top),
+        low=tuple(max(0.0, c.effect - c.bias - half) for c in top),
+        high=tuple(min(1.0, c.effect + half) for c in top),
+        note="Intervals hold for all columns at once (95 %)",
+    )
+    rows = tuple((c.name, c.test, round(c.effect, 4), float(f"{c.p:.3g}"), round(c.missing, 4)) for c in top)
+    columns = ("column", "test", "effect", "p (Holm)", "change in missing values")
+    return [bars, Table(title="Columns compared", columns=columns, rows=rows)]
