@@ -7,9 +7,12 @@ import importlib
 import importlib.metadata
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from momus.core.errors import NotFound
-from momus.core.probe import Probe
+
+if TYPE_CHECKING:
+    from momus.core.probe import Probe
 
 GROUP = "momus.probes"
 _HOME = Path(__file__).resolve().parent.parent / "probes"
