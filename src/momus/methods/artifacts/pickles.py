@@ -1,0 +1,84 @@
+"""Files made of pickles: several streams in a row, joblib's arrays in between, and whatever comes after STOP."""
+
+from __future__ import annotations
+
+from momus.methods.artifacts.arrays import JoblibArrays
+from momus.methods.artifacts.opcodes import Machine, Stream
+from momus.methods.artifacts.report import Job, Limits, Region, TooMuch
+from momus.methods.artifacts.rulings import Rulings
+
+_STREAMS = 2_000
+_PADDING = 4096
+_TRIAL = Limits(opcodes=200_000)
+
+
+def read_one(job: Job, region: Region, start: int, where: str, *, joblib: bool = True) -> tuple[Stream, Rulings]:
+    """Interpret one stream at ``start`` (absolute) without committing its marks."""
+    rulings = Rulings(job, where)
+    arrays = JoblibArrays() if joblib else None
+    stream = Machine(job, region.buf, start, region.end, where, arrays, rulings).run()
+    stream.arrays = arrays.count if arrays else 0
+    return stream, rulings
+
+
+def scan_pickles(job: Job, region: Region, where: str) -> str:
+    """Scan a file that starts with a pickle; returns its format."""
+    start, kind, streams = region.start, "pickle", 0
+    while start < region.end:
+        streams += 1
+        if streams > _STREAMS:
+            raise TooMuch(f"has more than {_STREAMS:,} pickles in a row")
+        job.check_time()
+        stream, rulings = read_one(job, region, start, where)
+        if streams > 1 and not stream.stopped and not rulings.names:
+            _trailing(job, region, start, where)
+            break
+        rulings.commit()
+        if stream.arrays:
+            kind = "joblib"
+            _also_plain(job, region, start, where, rulings)
+        if not stream.stopped:
+            job.mark("suspicious", f"the pickle breaks off: {stream.broke}", stream.end, where)
+            if streams == 1 and stream.end < region.end:
+                job.mark("suspicious", f"{region.end - stream.end:,} bytes behind it were not read", stream.end, where)
+            break
+        for blob in rulings.nested:
+            job.examine(Region(region.buf, blob.start, blob.end), f"{where}!storage@{blob.start}")
+        start = stream.end
+    return kind if streams == 1 else f"{kind}, {streams} streams"
+
+
+def _trailing(job: Job, region: Region, start: int, where: str) -> None:
+    """Bytes behind the last STOP: padding is fine, anything else nobody vouched for."""
+    left = region.end - start
+    if left <= _PADDING and not region.buf[start : region.end].strip(b"\0\r\n \t"):
+        return
+    job.mark("suspicious", f"{left:,} bytes follow the end of the pickle", start, where)
+
+
+def _also_plain(job: Job, region: Region, start: int, where: str, known: Rulings) -> None:
+    """The same bytes as pickle.load would read them: array bytes become instructions. Catches files made for both."""
+    stream, plain = read_one(job, region, start, where, joblib=False)
+    fresh = [n for n in plain.names if n not in known.names]
+    if stream.stopped or fresh or (plain.bad and not known.bad):
+        job.mark("suspicious", "reads differently to joblib.load and to pickle.load", start, where)
+        plain.commit()
+
+
+def looks_like_pickle(region: Region) -> bool:
+    """Whether a file without other marks of identity should be read as a pickle.
+
+    Protocol 2 and later start with 0x80 and a protocol number. Older ones have no signature: the first instructions
+    are interpreted, and a file counts as a pickle when it names something, or reaches STOP within plausible content.
+    """
+    head = region.take(0, 2)
+    if len(head) == 2 and head[0] == 0x80 and head[1] <= 5:
+        return True
+    if not head or head[0] not in b"(]}cIJKLMNSUVXFGTl)\x8c\x93\x95ip0P12hgj\x82\x83\x84BC\x8a\x8bd":
+        return False
+    trial = Job(_TRIAL, deadline=float("inf"))
+    try:
+        stream, rulings = read_one(trial, region.part(0, 1 << 20), region.start, "")
+    except TooMuch:
+        return True
+    return bool(rulings.names or rulings.found) or (stream.stopped and stream.end - stream.start > 1)
