@@ -1,1 +1,1 @@
-"""The words every room speaks: records, evidence, capabilities, probe, trial, meter, registry, errors, seeds, digest."""
+"""The words every room speaks: records, evidence, capabilities, probe, meter, registry, errors, seeds, digest."""

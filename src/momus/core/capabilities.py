@@ -91,7 +91,7 @@ class Probabilities(Predicts, Protocol):
 
 @runtime_checkable
 class Scores(Predicts, Protocol):
-    """(n, ...) -> (n, k) scores whose order is the model's confidence: logits where there are any, else log-probabilities.
+    """(n, ...) -> (n, k) scores ordered by the model's confidence: logits where there are any, else log-probabilities.
 
     What a score-based black-box attacker can compute from the outputs. Unbounded, differences are meaningful.
     """
@@ -106,7 +106,7 @@ class Gradients(Scores, Protocol):
     def logits(self, x: Array, /) -> Array: ...
 
     def loss_gradient(self, x: Array, y: Array, loss: LossName = "cross_entropy", /) -> tuple[Array, Array]:
-        """((n, k) logits at x, gradient of the summed loss with respect to x, same shape as x), from one forward pass."""
+        """Logits (n, k) at x and the gradient of the summed loss, shaped like x, from one forward pass."""
         ...
 
 
@@ -115,7 +115,7 @@ class Trains(Predicts, Protocol):
     """Can be trained again, from scratch, on other rows: what shadow-model attacks need."""
 
     def retrain(self, x: NumpyArray, y: NumpyArray, /, *, seed: int) -> Predicts:
-        """A fresh target of the same kind fitted on ``x`` (as read, not encoded) and ``y`` (class indices or values)."""
+        """A fresh target of the same kind, fitted on ``x`` (as read, not encoded) and ``y`` (class indices or values)."""
         ...
 
 

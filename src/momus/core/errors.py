@@ -91,5 +91,8 @@ class MissingExtra(MomusError):
         )
 
 
-class BudgetSpent(Exception):  # noqa: N818 - a signal, not a fault: methods catch it and return their best so far
-    """The query or time budget is used up. Raised by :class:`~momus.core.meter.Meter` before the query is made."""
+class BudgetSpent(Exception):
+    """The query or time budget is used up. Raised by :class:`~momus.core.meter.Meter` before the query is made.
+
+    A signal, not a fault: methods catch it and return their best so far.
+    """

@@ -16,7 +16,7 @@ from momus.core.samples import NumpyArray
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one measurement may cost. None means no bound. ``queries`` counts model rows, ``seconds`` wall-clock time."""
+    """What one measurement may cost: ``queries`` in model rows, ``seconds`` of wall-clock time. None is no bound."""
 
     queries: int | None = None
     seconds: float | None = None

@@ -135,8 +135,7 @@ class Probe:
         """The Protocol that the first argument is annotated with."""
         first = next(iter(inspect.signature(self.run).parameters))
         hints = typing.get_type_hints(self.run)
-        needs = hints[first]
-        return needs  # type: ignore[no-any-return]
+        return hints[first]  # type: ignore[no-any-return]
 
     @property
     def options(self) -> dict[str, Scalar | None]:

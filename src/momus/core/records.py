@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
@@ -38,7 +38,7 @@ class Status(StrEnum):
     """The verdict on one measurement. Only :mod:`momus.judge` gives one."""
 
     FAIL = "fail"
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
     INCONCLUSIVE = "inconclusive"
     ERROR = "error"
 
@@ -146,7 +146,7 @@ class Measurement(Record):
         unit = f" {self.unit}" if self.unit else ""
         return (
             f"[bold]{self.probe}[/bold] on {self.target}: {self.metric} [bold]{self.value:.4g}[/bold]{unit} "
-            f"[{self.ci.low:.4g}, {self.ci.high:.4g}]  n={self.n}  {self.cost.queries} queries, {self.cost.seconds:.1f} s"
+            f"[{self.ci.low:.4g}, {self.ci.high:.4g}]  n={self.n}  {self.cost.queries} queries"
         )
 
 
@@ -226,7 +226,7 @@ class Run(Record):
     card_path: str = ""
     card_text: str = ""
     seed: int
-    created: Annotated[datetime, Field(default_factory=lambda: datetime.now(UTC))]
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
     ended: datetime | None = None
     versions: dict[str, str] = Field(default_factory=dict)
     machine: str = ""

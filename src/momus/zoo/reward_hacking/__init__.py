@@ -1,0 +1,1 @@
+"""Policies that hack their reward, and twins that earn it."""
