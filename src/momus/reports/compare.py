@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
+from momus.core.errors import MomusError
 from momus.core.records import Interval, Measurement, Record, Severity
+from momus.reports.text import Out
 from momus.reports.view import ModeStatus, ModeView, ReportView
 
 Change = Literal["worse", "better", "no clear change", "not comparable", "newly tested", "no longer tested"]
@@ -116,6 +119,43 @@ def compare_view(a: ReportView, b: ReportView) -> CompareView:
             if limits_a[p].value != limits_b[p].value
         ),
     )
+
+
+def render_terminal(view: CompareView, out: Out, *, width: int | None = None, color: bool | None = None) -> None:
+    """Print what changed; see :mod:`momus.reports.compare_text`."""
+    from momus.reports import compare_text
+
+    compare_text.render_terminal(view, out, width=width, color=color)
+
+
+def render_markdown(view: CompareView, out: Out) -> None:
+    """Write what changed as Markdown for a pull request."""
+    from momus.reports import compare_text
+
+    compare_text.render_markdown(view, out)
+
+
+def write(view: CompareView, path: Path | str) -> Path:
+    """Write the comparison in the format that the suffix names: .html, .md, .json, or plain text for .txt."""
+    from momus.reports import html, json_
+
+    path = Path(path)
+    kinds = {
+        ".html": html.render_compare,
+        ".htm": html.render_compare,
+        ".md": render_markdown,
+        ".json": json_.render,
+        ".txt": render_terminal,
+    }
+    if path.suffix.lower() not in kinds:
+        raise MomusError(
+            f"no comparison can be written as '{path.suffix}'",
+            code="reports/unknown-format",
+            place=str(path),
+            hint=f"Use one of {', '.join(kinds)}",
+        )
+    kinds[path.suffix.lower()](view, path)
+    return path
 
 
 def _mode(a: ModeView, b: ModeView) -> ModeChange:

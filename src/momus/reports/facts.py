@@ -20,6 +20,12 @@ def sentence(value: Any) -> str:
     return str(value)
 
 
+def named(value: Any) -> str:
+    """``name: text`` where a thing has both, else its line of text."""
+    name = "" if isinstance(value, str) else str(_get(value, "name"))
+    return f"{name}: {sentence(value)}" if name and name != sentence(value) else sentence(value)
+
+
 def sentences(value: Any) -> tuple[str, ...]:
     """A tuple of lines from nothing, one string, or any iterable of things that hold a text."""
     if not value:
@@ -41,7 +47,9 @@ def _mitigations(items: Iterable[Any]) -> tuple[Mitigation, ...]:
     return tuple(
         Mitigation(text=m)
         if isinstance(m, str)
-        else Mitigation(id=str(_get(m, "id")), source=str(_get(m, "source")), text=sentence(m))
+        else Mitigation(
+            id=str(_get(m, "id")), source=str(_get(m, "source")), name=str(_get(m, "name")), text=sentence(m)
+        )
         for m in items or ()
     )
 
@@ -65,11 +73,14 @@ def of_mode(mode: Any) -> ModeFacts:
     lost = _get(mode, "cia", default={})
     pairs = lost.items() if isinstance(lost, Mapping) else [("Microsoft", lost)]
     return ModeFacts(
+        summary=sentence(_get(mode, "summary")),
         definition=sentence(_get(mode, "definition")),
+        example=sentence(_get(mode, "example")),
         intentional=bool(mode.intentional),
         compromised=tuple(Compromise(source=str(k), lost=sentences(v)) for k, v in pairs if v),
         knowledge="; ".join(sentences(_get(mode, "knowledge"))),
         access_violated=_violated(getattr(mode, "access_violated", None)),
+        access_note=sentence(_get(mode, "access_note")),
         failure_mode=sentence(_get(mode, "failure_mode")),
         attack_mode=sentence(_get(mode, "attack_mode")),
         impacts=sentences(_get(mode, "impacts", default=())),

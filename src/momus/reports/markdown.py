@@ -8,7 +8,7 @@ from momus.reports.view import ModeView, ReportView
 
 # Hosted pull-request pages cut a comment at 65,536 characters.
 MOST_CHARACTERS = 65_000
-_MARKS = {"fail": "✗", "error": "!", "inconclusive": "?", "not_tested": "○", "pass": "✓", "not_applicable": "–"}
+MARKS = {"fail": "✗", "error": "!", "inconclusive": "?", "not_tested": "○", "pass": "✓", "not_applicable": "–"}
 
 
 def render(view: ReportView, out: Out, *, most: int = MOST_CHARACTERS) -> None:
@@ -40,7 +40,7 @@ def _table(view: ReportView) -> str:
         probe = markdown_code(m.headline.probe, 60) if m.headline else ""
         severity = wording.severity(m.severity) if m.status == "fail" else ""
         lines.append(
-            f"| {m.id} | {markdown(m.slug)} | {_MARKS[m.status]} {wording.LABELS[m.status]} | {severity} "
+            f"| {m.id} | {markdown(m.slug)} | {MARKS[m.status]} {wording.LABELS[m.status]} | {severity} "
             f"| {_reading(m)} | {probe} |"
         )
     return "\n".join(lines)

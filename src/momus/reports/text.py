@@ -33,6 +33,10 @@ _MARKDOWN: dict[int, str] = {ord(c): f"\\{c}" for c in "\\`*_[]#~!|"} | {
     ord("&"): "&amp;",
 }
 
+_PLAIN: dict[int, str] = {
+    ord(c): p for c, p in {"…": "~", "·": "-", "–": "-", "≤": "<=", "≥": ">=", "×": "x", "→": ">"}.items()
+}
+
 
 def clean(text: object, most: int = 0) -> str:
     """One line without escape sequences, control or direction characters; shortened to ``most`` characters if > 0."""
@@ -100,6 +104,6 @@ def encodable(text: str, stream: Any) -> str:
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
-        plain = text.translate(str.maketrans({"…": "~", "·": "-", "–": "-", "≤": "<=", "≥": ">=", "×": "x", "→": ">"}))
+        plain = text.translate(_PLAIN)
         return plain.encode(encoding, "replace").decode(encoding)
     return text

@@ -27,6 +27,7 @@ class Mitigation(Record):
 
     id: str = ""
     source: str = ""
+    name: str = ""
     text: str
 
 
@@ -65,11 +66,14 @@ class BarRow(Record):
 class ModeFacts(Record):
     """What the documents say about one mode, in words for the three readers."""
 
+    summary: str = ""
     definition: str = ""
+    example: str = ""
     intentional: bool = True
     compromised: tuple[Compromise, ...] = ()
     knowledge: str = ""
     access_violated: Literal["yes", "no", "n/a"] = "n/a"
+    access_note: str = ""
     failure_mode: str = ""
     attack_mode: str = ""
     impacts: tuple[str, ...] = ()
@@ -249,7 +253,7 @@ def build_view(
             )
             for _, c in sorted((controls or {}).items())
         ),
-        outside=tuple(facts.sentence(o) for o in outside),
+        outside=tuple(facts.named(o) for o in outside),
         picture_svg=picture_svg,
     )
 

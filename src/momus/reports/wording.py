@@ -72,7 +72,7 @@ _UNITS = {
 
 def metric(name: str) -> str:
     """A metric's name as a person would say it."""
-    return _METRICS.get(name, clean(name).replace("_", " "))
+    return _METRICS.get(name, clean(name, 40).replace("_", " "))
 
 
 def number(value: float, width: float = 0.0) -> str:
@@ -130,6 +130,8 @@ def setting(name: str, value: Any) -> str:
     if name.startswith("eps") and isinstance(value, float) and value:
         k = value * 255
         return f"{round(k)}/255" if abs(k - round(k)) < 1e-3 and round(k) else f"{clean(name)} {value:.4g}"
+    if isinstance(value, int) and not isinstance(value, bool) and name.endswith("s"):
+        return f"{value:,} {clean(name, 40).replace('_', ' ')}"
     if isinstance(value, bool):
         return clean(name) if value else f"no {clean(name)}"
     return (
@@ -241,6 +243,17 @@ def plain(m: ModeView) -> str:
     if m.status == "pass":
         return f"{said}{span} It was tried for and not found beyond the pass mark; a stronger test may still find it."
     return f"The test could not decide. {said}{span}"
+
+
+def access(m: ModeView) -> str:
+    """Whether the attacker breaks traditional access rights, in plain words."""
+    said = {
+        "yes": "Yes. Somebody must first get to where they have no right to be.",
+        "no": "No. Whoever may use the system can do it; no lock is broken and no log looks unusual.",
+        "n/a": "Nobody attacks, so the question does not arise.",
+    }[m.facts.access_violated]
+    lead = said.split(".")[0] + "."
+    return f"{lead} {m.facts.access_note}" if m.facts.access_note and m.facts.access_violated != "n/a" else said
 
 
 def _ends(ci: Interval) -> str:
