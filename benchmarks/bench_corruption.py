@@ -169,7 +169,7 @@ def seconds(x: NumpyArray, name: str) -> tuple[float, float]:
 
 
 def rows(n: int = 200, *, compared: int = 2) -> list[dict[str, Any]]:
-    """One row a corruption and a total: seconds, ratio, and the pixel distance on ``compared`` pictures of each kind."""
+    """One row a corruption and a total: seconds, ratio, and the distance on ``compared`` pictures of each kind."""
     x, probe = pictures(n), np.concatenate([pictures(compared), smooth_pictures(compared)])
     made: list[dict[str, Any]] = []
     for name in image.NAMES:

@@ -59,8 +59,9 @@ def draw_glass_blur(rng: np.random.Generator, shape: Shape, setting: tuple[float
     """For every pixel far enough from the border, the neighbour it copies in each round."""
     _, reach, rounds = setting
     n, h, w, _ = shape
-    inner = (n, rounds, 2, max(h - 2 * reach, 0), max(w - 2 * reach, 0))
-    return {"steps": rng.integers(-reach, reach, inner, dtype=np.int8)}
+    inner = (rounds, 2, max(h - 2 * reach, 0), max(w - 2 * reach, 0))
+    # Picture by picture: the generator buffers bytes within a call, so one call would depend on the size of the block.
+    return {"steps": np.stack([rng.integers(-reach, reach, inner, dtype=np.int8) for _ in range(n)])}
 
 
 def glass_blur(x: NumpyArray, setting: tuple[float, int, int], draws: Draws) -> NumpyArray:

@@ -33,7 +33,7 @@ def from_planes(p: NumpyArray, channels: int) -> NumpyArray:
 
 
 def grey(a: NumpyArray) -> NumpyArray:
-    """Floats in grey levels -> uint8, clipped and cut (not rounded), as the published pictures are. Overwrites ``a``."""
+    """Grey levels as floats -> uint8, clipped and cut (not rounded) as the published pictures are. Overwrites ``a``."""
     a += _NUDGE
     np.clip(a, 0, 255, out=a)
     return a.astype(np.uint8)
