@@ -12,6 +12,7 @@ from momus.core.samples import NumpyArray, Samples
 from momus.methods.describe import Description, aligned, describe
 
 LIMIT_COLUMNS = 60
+TAIL = 0.05  # each end of a numeric column is a condition of its own: that is where tests are thin
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Conditions:
 def conditions(train: Samples, test: Samples, *, bins: int = 4) -> Conditions:
     """Columns, declared groups and the label of both sets in shared bins.
 
-    Numeric columns are cut at quantiles of the training data (a column of up to eight values keeps them), categories
+    Numeric columns are cut at quantiles of the training data and at 5 % from either end (a column of up to eight values
+    keeps them), categories
     stay as they are, missing values get a bin of their own, images are described by summary statistics. Values in the
     test set that training never shows go to the nearest bin, or to a new category. At most 60 columns are kept.
     """
@@ -79,7 +81,7 @@ def _binned(seen: Description, tried: Description, j: int, bins: int) -> tuple[t
             names = tuple(f"{v:g}" for v in values)
             cuts = (values[1:] + values[:-1]) / 2
         else:
-            cuts = np.unique(np.quantile(a[finite], np.arange(1, bins) / bins))
+            cuts = np.unique(np.quantile(a[finite], [TAIL, *(np.arange(1, bins) / bins), 1 - TAIL]))
             cuts = cuts[cuts > values[0]]
             edges = [values[0], *cuts, values[-1]]
             names = tuple(f"{lo:.4g} to {hi:.4g}" for lo, hi in itertools.pairwise(edges))
@@ -113,9 +115,9 @@ class Covered:
         return self.tested_cells.get(ways, 0) / self.cells[ways] if self.cells.get(ways) else 1.0
 
 
-def cover(c: Conditions, *, ways: int = 2, least_mass: float = 0.01, least_rows: int = 1) -> Covered:
-    """Conditions of one to ``ways`` columns that hold at least ``least_mass`` of the training rows, and whether fewer
-    than ``least_rows`` test rows meet them.
+def cover(c: Conditions, *, ways: int = 2, least_mass: float = 0.01, least_rate: float = 0.1) -> Covered:
+    """Conditions of one to ``ways`` columns that hold at least ``least_mass`` of the training rows, and whether the
+    test rows meet them at all, and at no less than ``least_rate`` of the rate at which training rows do.
 
     Rarer cells are left out: a random test set of a few hundred rows would miss them by chance. A pair is not listed
     where one of its values alone is untested already. Cost: two bincounts for each group of columns.
@@ -136,7 +138,7 @@ def cover(c: Conditions, *, ways: int = 2, least_mass: float = 0.01, least_rows:
         count = np.bincount(key, minlength=int(np.prod(shape)))
         count_test = np.bincount(key_test, minlength=len(count))
         present = count >= max(1.0, least_mass * n)
-        absent = present & (count_test < least_rows)
+        absent = present & (count_test < np.maximum(1.0, least_rate * count * len(c.test) / n))
         cells[len(group)] += int(present.sum())
         tested_cells[len(group)] += int((present & ~absent).sum())
         if not absent.any():

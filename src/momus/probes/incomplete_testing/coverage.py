@@ -41,7 +41,8 @@ def coverage(
 
     Measures
         The larger of two shares. Of the training rows (what operation looked like): those in at least one value, or
-        combination of up to ``ways`` values of binned columns, groups and classes, that no test row has. Of the
+        combination of up to ``ways`` values of binned columns, groups and classes, that no test row has (or fewer than
+        a tenth of what a random test set would have). Of the
         declared operating domain, where the card states one: the bins with too few test rows and the named conditions
         that nobody tested.
     Why it matters
@@ -49,7 +50,7 @@ def coverage(
         likelier than a crafted patch, and no accuracy figure covers a condition that is not in the test set.
     Options
         ways: columns that combine (1 to 3; 3 costs thousands of groups from 30 columns on). least_mass: conditions
-        rarer than this share of the training rows are left out. bins: quantile bins of a numeric column. rows: most
+        rarer than this share of the training rows are left out. bins: quantile bins of a numeric column, beside its two tails of 5 %. rows: most
         rows of each set (above it the share is an estimate). sweep: look for the slices with the most errors too.
     Returns
         uncovered_share, exact unless rows were sampled; figures covered_1way, covered_2way (covered_3way),

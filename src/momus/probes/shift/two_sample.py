@@ -17,6 +17,8 @@ from momus.methods.domain_classifier import tell_apart
 from momus.stats import intervals, roc
 from momus.stats import two_sample as tests
 
+HARM = 0.02  # a loss of accuracy beyond this, at the interval's nearer end, forbids a pass
+
 
 @probe(
     knowledge=Knowledge.NONE,
@@ -80,9 +82,10 @@ def two_sample(target: Target, trial: Trial, *, rows: int = 100_000, permutation
         *_joint(before, after, rng, permutations),
         *(Figure(name="label_shift", value=c.effect, n=n + m) for c in shift.columns if c.name == "label"),
     ]
-    caveats = []
+    caveats: list[Caveat] = []
     try:
         figures += _predictions(target, before, after, trial)
+        caveats += _changed_relation(figures, "reference" in trial.data)
     except BudgetSpent:
         message = "the budget ended before both sets were predicted, so no effect on accuracy is known"
         caveats.append(Caveat(code="budget-spent", message=message, blocks="none"))
@@ -144,6 +147,15 @@ def _harm(task: str, said: list[NumpyArray], truth: tuple[NumpyArray, NumpyArray
         Figure(name="accuracy_current", value=right[1] / sizes[1], ci=intervals.wilson(right[1], sizes[1])),
         Figure(name="accuracy_change", value=change, ci=ci, n=sum(sizes), note=note),
     ]
+
+
+def _changed_relation(figures: list[Figure], held_out: bool) -> list[Caveat]:
+    """Accuracy that falls while the reference is no training set: the columns alone then tell too little."""
+    fallen = [f for f in figures if f.name == "accuracy_change" and f.ci is not None and f.ci.high < -HARM]
+    if not fallen or not held_out:
+        return []
+    message = f"accuracy changed by {fallen[0].value:+.1%} between the sets, whatever the columns show"
+    return [Caveat(code="accuracy-fell", message=message, blocks="pass")]
 
 
 def _evidence(shift: Shift) -> list[Bars | Table]:

@@ -1,0 +1,1 @@
+"""M17 twins: test sets with holes, and test sets without."""

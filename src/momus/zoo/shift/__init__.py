@@ -1,0 +1,1 @@
+"""M14 twins: worlds that moved, and worlds that stayed."""
