@@ -1,4 +1,4 @@
-"""Schema errors in the user's words: the place in the file, what is wrong, and the nearest thing that would be right."""
+"""Schema errors in the user's words: place, what is wrong, and the nearest thing that would be right."""
 
 from __future__ import annotations
 
@@ -58,15 +58,14 @@ def _one(detail: dict[str, Any], raw: Any, document: Document) -> CardError:
 
 
 def _written(loc: tuple[int | str, ...], raw: Any) -> Keys:
-    """The keys as the user wrote them: type markers of unions dropped, shared data keys moved back to where they stand."""
+    """The keys as the user wrote them: union markers dropped, shared data keys moved back to where they stand."""
     if len(loc) >= 3 and loc[0] == "data" and loc[2] in SHARED and not _has(raw, loc[:3]):
         loc = ("data", *loc[2:])
     keys: list[int | str] = []
     value = raw
     for step in loc:
-        if (isinstance(value, Mapping) and step in value) or (
-            isinstance(value, list) and isinstance(step, int) and step < len(value)
-        ):
+        in_list = isinstance(value, list) and isinstance(step, int) and step < len(value)
+        if in_list or (isinstance(value, Mapping) and step in value):
             value = value[step]
             keys.append(step)
         elif isinstance(value, Mapping) and step != "[key]" and step == loc[-1]:

@@ -147,12 +147,14 @@ def _expand(value: Any, keys: Keys, document: Document, problems: list[CardError
         return [_expand(v, (*keys, i), document, problems) for i, v in enumerate(value)]
     if not isinstance(value, str) or "${" not in value:
         return value
-    for name in _VARIABLE.findall(value):
-        if name not in os.environ:
-            problems.append(
-                CardError(
-                    f"the environment variable '{name}' is not set", code="card/missing-variable",
-                    place=document.place(keys), hint=f"Set it before the run: export {name}=…",
-                )
-            )  # fmt: skip
+    problems += [
+        CardError(
+            f"the environment variable '{name}' is not set",
+            code="card/missing-variable",
+            place=document.place(keys),
+            hint=f"Set it before the run: export {name}=…",
+        )
+        for name in _VARIABLE.findall(value)
+        if name not in os.environ
+    ]
     return _VARIABLE.sub(lambda m: os.environ.get(m[1], m[0]), value)

@@ -37,9 +37,10 @@ def _mode(value: object) -> str:
     slug = slug_of(str(value))
     if slug is None:
         raise PydanticCustomError(
-            "card/unknown-mode", "'{value}' is not one of the 17 modes. Write M01 to M17 or a name such as 'membership'",
+            "card/unknown-mode",
+            "'{value}' is not one of the 17 modes. Write M01 to M17 or a name such as 'membership'",
             {"value": str(value)},
-        )  # fmt: skip
+        )
     return slug
 
 
@@ -47,9 +48,10 @@ def _probe_name(value: object) -> str:
     mode, dot, technique = str(value).rpartition("/")[2].partition(".")
     if not dot or not technique or slug_of(mode) != mode:
         raise PydanticCustomError(
-            "card/unknown-probe", "'{value}' is not a probe id. A probe is named mode.technique, as in membership.shadow",
+            "card/unknown-probe",
+            "'{value}' is not a probe id. A probe is named mode.technique, as in membership.shadow",
             {"value": str(value)},
-        )  # fmt: skip
+        )
     return str(value)
 
 
@@ -286,9 +288,10 @@ class SystemCard(Section):
             for role, name in target.data.items():
                 if name not in self.data:
                     raise PydanticCustomError(
-                        "card/unknown-data", "target '{t}' takes {role} from '{name}', which is no data set of this card",
+                        "card/unknown-data",
+                        "target '{t}' takes {role} from '{name}', which is no data set of this card",
                         {"t": target.name, "role": role, "name": name},
-                    )  # fmt: skip
+                    )
         return self
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The vocabulary of system facts: which facts there are, which values they take, which question settles each."""
+"""The vocabulary of system facts: which facts there are, which values they take, what settles each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Fact:
     """One entry of the vocabulary.
 
     ``values`` lists the allowed words of a ``one_of`` or ``some_of`` fact, from least to most where ``ordered``.
-    ``ask`` is the question that settles it; ``question`` the ids of the numbered questions it belongs to.
+    ``ask`` is the question that settles it.
     """
 
     key: str
@@ -31,7 +31,6 @@ class Fact:
     ask: str
     values: tuple[str, ...] = ()
     ordered: bool = False
-    question: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> str:
@@ -102,7 +101,6 @@ def load_facts() -> Mapping[str, Fact]:
                 ask=entry["ask"],
                 values=tuple(entry.get("values", ())),
                 ordered=entry.get("ordered", False),
-                question=tuple(entry.get("question", ())),
             )
             for room, entries in rooms.items()
             for name, entry in entries.items()
