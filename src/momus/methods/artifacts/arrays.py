@@ -12,7 +12,7 @@ from typing import Any
 from momus.methods.artifacts.opcodes import Machine
 from momus.methods.artifacts.values import KEPT, Name, Node
 
-_CODE = re.compile(r"[<>|=]?([?bBhHiIlLqQefdgFDGSUVOmMcpP])(\d*)(\[[\w ]+\])?\Z")
+_CODE = re.compile(r"[<>|=]?([?bBhHiIlLqQefdgFDGSUVOmMcpPu])(\d*)(\[[\w ]+\])?\Z")
 _WIDTH = {"?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "Q": 8, "e": 2, "f": 4, "d": 8}
 
 

@@ -73,8 +73,13 @@ def _inner_call(rulings: Rulings, args: list[Any]) -> str:
 
 def _nested(rulings: Rulings, args: list[Any]) -> str:
     """torch.storage._load_from_bytes unpickles its argument: scanned as a file of its own."""
-    if len(args) == 1 and type(args[0]) is Blob:
-        rulings.nested.append(args[0])
+    value = args[0] if len(args) == 1 else None
+    if type(value) is Node and str(value.maker) == "_codecs.encode" and value.items:
+        value = value.items[0]  # how protocol 2 writes bytes: text, encoded as latin1
+    if type(value) is str:
+        value = value.encode("latin-1", "replace")
+    if isinstance(value, Blob | bytes):
+        rulings.nested.append(value)
         return ""
     return "unpickles bytes that cannot be followed"
 

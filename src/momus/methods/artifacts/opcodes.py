@@ -16,10 +16,11 @@ from typing import Any, NoReturn
 from momus.methods.artifacts.handlers import PLAIN, TABLE
 from momus.methods.artifacts.report import Job, TooMuch
 from momus.methods.artifacts.rulings import Rulings
-from momus.methods.artifacts.values import DATA, KEPT, Name, Node, walk
+from momus.methods.artifacts.values import DATA, KEPT, Blob, Name, Node, walk
 
 _TEXT_KEPT = 300
 _STEP = 8192
+_LIVE = ("object", "persistent")  # kinds of values that stand for instances, which may be anything
 
 
 class Broken(Exception):  # noqa: N818 - says how the stream ends; the caller turns it into a mark
@@ -186,9 +187,9 @@ class Machine:
         return self.buf[a : min(b, a + 4096)]
 
     def text(self, a: int, b: int, encoding: str = "utf-8") -> Any:
-        """Text short enough to be a name, as str; else DATA."""
+        """Text short enough to be a name, as str; longer text as a Blob."""
         if b - a > _TEXT_KEPT or self.texts > 2_000_000:
-            return DATA
+            return Blob(a, b, encoding == "utf-8")
         self.texts += 1
         return self.buf[a:b].decode(encoding, "surrogateescape")
 
@@ -235,10 +236,15 @@ class Machine:
     # -- names and calls -----------------------------------------------------------------------------------------
     def name(self, module: Any, name: Any) -> None:
         """Push the name that ``module`` and ``name`` stand for."""
+        for part in (module, name):  # text, or an object that could turn out to be text
+            if type(part) not in (str, Blob) and not (type(part) is Node and part.kind in _LIVE):
+                self.fail("a name that is no text")
         self.stack.append(self.rulings.name(module, name, self.stream.protocol, self.at))
 
     def call(self, function: Any, arguments: list[Any], how: str = "call", held: Any = None) -> None:
         """Push the result of a call, or of building an instance (``how`` = build). ``held``: the argument tuple."""
+        if type(function) is not Name and not (type(function) is Node and function.kind in _LIVE):
+            self.fail("calls something that cannot be called")
         self.rulings.call(function, arguments, how, self.at, self.buf)
         made = Node("object", function if type(function) is Name else None)
         made.add([held] if type(held) is Node else arguments)

@@ -6,6 +6,8 @@ from momus.methods.artifacts.arrays import JoblibArrays
 from momus.methods.artifacts.opcodes import Machine, Stream
 from momus.methods.artifacts.report import Job, Limits, Region, TooMuch
 from momus.methods.artifacts.rulings import Rulings
+from momus.methods.artifacts.torch_storages import MAGIC, scan_storages
+from momus.methods.artifacts.values import Blob
 
 _STREAMS = 2_000
 _PADDING = 4096
@@ -24,6 +26,7 @@ def read_one(job: Job, region: Region, start: int, where: str, *, joblib: bool =
 def scan_pickles(job: Job, region: Region, where: str) -> str:
     """Scan a file that starts with a pickle; returns its format."""
     start, kind, streams = region.start, "pickle", 0
+    read: list[Stream] = []
     while start < region.end:
         streams += 1
         if streams > _STREAMS:
@@ -43,9 +46,29 @@ def scan_pickles(job: Job, region: Region, where: str) -> str:
                 job.mark("suspicious", f"{region.end - stream.end:,} bytes behind it were not read", stream.end, where)
             break
         for blob in rulings.nested:
-            job.examine(Region(region.buf, blob.start, blob.end), f"{where}!storage@{blob.start}")
+            _nested(job, region, blob, where)
         start = stream.end
+        read.append(stream)
+        if read[0].value == MAGIC and len(read) == 5:
+            return scan_storages(job, region, start, read[3], read[4].value, where)
     return kind if streams == 1 else f"{kind}, {streams} streams"
+
+
+def _nested(job: Job, region: Region, blob: Blob | bytes, where: str) -> None:
+    """Bytes that a call unpickles in turn: a file of their own."""
+    start = blob.start if isinstance(blob, Blob) else 0
+    name = f"{where}!bytes@{start}"
+    if isinstance(blob, Blob) and not blob.text:
+        job.examine(Region(region.buf, blob.start, blob.end), name)
+        return
+    if isinstance(blob, Blob):
+        job.spend_expanded(blob.end - blob.start)
+        try:
+            blob = region.buf[blob.start : blob.end].decode("utf-8").encode("latin-1")
+        except UnicodeError:
+            job.mark("suspicious", "unpickles text that stands for no bytes", start, where)
+            return
+    job.examine(Region(blob, 0, len(blob)), name)
 
 
 def _trailing(job: Job, region: Region, start: int, where: str) -> None:
@@ -58,9 +81,9 @@ def _trailing(job: Job, region: Region, start: int, where: str) -> None:
 
 def _also_plain(job: Job, region: Region, start: int, where: str, known: Rulings) -> None:
     """The same bytes as pickle.load would read them: array bytes become instructions. Catches files made for both."""
-    stream, plain = read_one(job, region, start, where, joblib=False)
-    fresh = [n for n in plain.names if n not in known.names]
-    if stream.stopped or fresh or (plain.bad and not known.bad):
+    _, plain = read_one(job, region, start, where, joblib=False)
+    fresh = any(n not in known.names for n in plain.names)
+    if (fresh and plain.found) or (plain.bad and not known.bad):
         job.mark("suspicious", "reads differently to joblib.load and to pickle.load", start, where)
         plain.commit()
 

@@ -160,6 +160,12 @@ class Job:
         ordered = sorted(self.marks, key=lambda m: -_RANK[m.severity])
         return tuple(ordered[: self.limits.marks])
 
+    def spend_expanded(self, count: int) -> None:
+        """Account for bytes that are about to be written out while decompressing or decoding."""
+        self.expanded += count
+        if self.expanded > self.limits.expanded:
+            raise TooMuch(f"expands beyond {self.limits.expanded >> 20:,} MiB")
+
     def check_time(self) -> None:
         if time.monotonic() > self.deadline:
             raise TooMuch(f"needs more than {self.limits.seconds:g} s")

@@ -21,7 +21,7 @@ class Rulings:
         self.job, self.where = job, where
         self.found: list[Mark] = []
         self.names: dict[str, None] = {}
-        self.nested: list[Blob] = []
+        self.nested: list[Blob | bytes] = []
         self.count = 0
         self._cache: dict[tuple[Any, Any, bool], Name] = {}
         self._said: set[str] = set()
@@ -88,8 +88,8 @@ class Rulings:
             severity: Severity = "bad" if rule.standing == "bad" else "suspicious"
             self.mark(severity, f"calls {full}({show(arguments, buf)})", at)
             return
-        if function.module == "copyreg" and function.name in ("_reconstructor", "__newobj__", "__newobj_ex__"):
-            self._reconstruct(arguments, at, buf)
+        if function.module == "copyreg" and function.name in ("_reconstructor", "__newobj__"):
+            self._reconstruct(arguments, at, buf, new=function.name != "_reconstructor")
             return
         if _RANK[rule.use] < _RANK[how]:
             self.mark("suspicious", f"runs {full}({show(arguments, buf)}), which may only be {_done(rule)}", at)
@@ -103,12 +103,14 @@ class Rulings:
         elif check == "inner call" and type(arguments[0]) is Name and type(arguments[2]) is Node:
             self.call(arguments[0], arguments[2].items, "call", at, buf)
 
-    def _reconstruct(self, arguments: list[Any], at: int, buf: bytes) -> None:
+    def _reconstruct(self, arguments: list[Any], at: int, buf: bytes, *, new: bool) -> None:
         """copyreg's way to make an instance: the class is built, its plain base may take a value."""
         if not arguments or type(arguments[0]) is not Name:
             self.mark("bad", f"rebuilds an instance of something worked out, ({show(arguments, buf)})", at)
             return
-        self.call(arguments[0], arguments[1:], "build", at, buf)
+        self.call(arguments[0], arguments[1:] if new else [], "build", at, buf)
+        if new:
+            return
         complaint = CONDITIONS["plain base"](self, arguments)
         if complaint:
             self.mark("suspicious", f"copyreg._reconstructor({show(arguments, buf)}): {complaint}", at)

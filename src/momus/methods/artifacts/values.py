@@ -18,12 +18,12 @@ DATA = Opaque()
 
 
 class Blob:
-    """Bytes that lie in the scanned buffer at [start, end)."""
+    """Bytes that lie in the scanned buffer at [start, end); ``text`` where they are long text in UTF-8."""
 
-    __slots__ = ("end", "start")
+    __slots__ = ("end", "start", "text")
 
-    def __init__(self, start: int, end: int) -> None:
-        self.start, self.end = start, end
+    def __init__(self, start: int, end: int, text: bool = False) -> None:
+        self.start, self.end, self.text = start, end, text
 
 
 class Name:
