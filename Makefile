@@ -1,0 +1,55 @@
+# make demo: assess two real systems and write HTML reports.   make test: the whole suite.   make help: the rest.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+MOMUS  := $(BIN)/momus
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help demo test quick lint bench controls docs images reproduce clean
+help:
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+$(VENV)/.installed: pyproject.toml constraints.txt examples/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch
+	$(PIP) -e '.[torch,onnx,rl,dist,tables,examples,dev]'
+	$(PIP) --no-deps -r examples/requirements.txt
+	@touch $@
+
+install: $(VENV)/.installed ## create .venv and install everything the demo and the tests need
+
+demo: install ## assess two real systems, print the 17 rows, write HTML reports
+	@mkdir -p reports
+	@$(MOMUS) assess examples/photo-classifier/momus.yaml -o reports/photo-classifier.html || test $$? -le 1
+	@$(MOMUS) assess examples/credit-default/momus.yaml -o reports/credit-default.html || test $$? -le 1
+	@echo; echo "Open reports/photo-classifier.html and reports/credit-default.html in a browser."
+
+test: install ## the whole test suite
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+quick: install ## the tests that take under ten seconds each
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
+
+lint: install ## ruff, mypy --strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+reproduce: install ## check every example against its published or recorded numbers
+	@for name in photo-classifier credit-default lava-world; do $(MOMUS) reproduce $$name || exit 1; done
+
+bench: install ## time Momus beside its peers and write docs/benchmarks.md (about 20 minutes)
+	$(PIP) --no-deps -r benchmarks/requirements.txt
+	$(BIN)/python -m benchmarks --write docs/benchmarks.md
+
+controls: install ## measure how often each probe notices a planted fault, and cries wolf
+	$(BIN)/python -m momus.zoo.controls
+
+docs: install ## regenerate docs/modes from the taxonomy and docs/probes from the docstrings
+	$(BIN)/python -m momus.taxonomy.docs
+	$(BIN)/python docs/make_probes.py
+
+clean: ## remove what make made
+	rm -rf $(VENV) reports .momus build dist
