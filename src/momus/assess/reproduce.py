@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import FiniteFloat, ValidationError
+from pydantic import Field, FiniteFloat, ValidationError
 
 from momus.assess.assessment import Assessment
 from momus.assess.run import Watcher, assess
@@ -25,7 +25,7 @@ class Expectation(Record):
 
     probe: str
     figure: str = "value"
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     value: FiniteFloat | None = None
     tolerance: FiniteFloat | None = None
     low: FiniteFloat | None = None
