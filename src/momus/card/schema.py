@@ -17,6 +17,7 @@ from pydantic import (
     JsonValue,
     PlainValidator,
     PrivateAttr,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -55,7 +56,16 @@ def _probe_name(value: object) -> str:
     return str(value)
 
 
+def _chosen(value: object) -> object:
+    """Modes written as M04 become their slug; patterns such as ``membership.*`` stay."""
+    words = one_or_many(value)
+    return (
+        tuple(slug_of(w) or w if isinstance(w, str) else w for w in words) if isinstance(words, list | tuple) else words
+    )
+
+
 Mode = Annotated[str, BeforeValidator(_mode)]
+Chosen = Annotated[tuple[str, ...], BeforeValidator(_chosen)]
 ProbeName = Annotated[str, BeforeValidator(_probe_name)]
 
 
@@ -203,7 +213,13 @@ def _bin(value: object) -> object:
     return value
 
 
-Bin = Annotated[Span | int | float | str, PlainValidator(_bin)]
+_BIN = {
+    "anyOf": [
+        {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+        {"type": ["number", "string"]},
+    ]
+}
+Bin = Annotated[Span | int | float | str, PlainValidator(_bin), WithJsonSchema(_BIN)]
 
 
 class ConditionCard(Section):
@@ -264,8 +280,8 @@ class SystemCard(Section):
     data: dict[str, DataCard] = Field(default_factory=dict)
     tests: TestsCard = TestsCard()
     probes: dict[ProbeName, dict[str, JsonValue]] = Field(default_factory=dict)
-    select: Words = ()
-    skip: Words = ()
+    select: Chosen = ()
+    skip: Chosen = ()
     limits: dict[ProbeName, FiniteFloat] = Field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
     budget: BudgetCard = BudgetCard()

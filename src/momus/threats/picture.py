@@ -53,11 +53,11 @@ PARTIES = (
     _Party("Model publisher", (40, 380), (188, 58), "import.verified", "files verified", ("G",)),
     _Party("Data holder", (40, 540), (188, 140), "data.class", "data", ("A", "D")),
     _Party("Objective", (520, 112), (150, 58), "rl.proxy_reward", "a proxy", ("R",)),
-    _Party("Developer", (455, 246), (150, 234), "data.provenance", "records traced", ("A",)),
+    _Party("Developer", (455, 246), (150, 234), "data.provenance", "traced", ("A",)),
     _Party("Production", (694, 300), (150, 120), "model.output", "gives", ("B",)),
-    _Party("Operator", (694, 540), (150, 140), "api.log_per_caller", "callers logged", ("C", "B")),
+    _Party("Operator", (694, 540), (150, 140), "api.log_per_caller", "logged", ("C", "B")),
     _Party("Outside holders", (1070, 112), (170, 58), "artifact.reach", "model file on", ("H",)),
-    _Party("Physical world", (1070, 331), (170, 58), "env.public_space", "open to strangers", ("S",)),
+    _Party("Physical world", (1070, 331), (170, 58), "env.public_space", "strangers", ("S",)),
     _Party("Users", (1070, 540), (170, 140), "api.reach", "reach", ("C",)),
 )
 ROUTES: Mapping[str, _Route] = {
@@ -204,7 +204,7 @@ def _key(model: ThreatModel) -> Iterator[str]:
         quiet = SOFT if threat.verdict not in SHOWN else INK
         yield words((x + 64, y + 14), _short(threat), size=12.5, weight=600 if threat.here else 400, fill=quiet)
         severity = f", {severity_words(threat)}" if threat.severity is not None else ""
-        yield words((x + 394, y + 14), f"{threat.words}{severity}", size=11.5, fill=quiet, anchor="end", limit=44)
+        yield words((x + 382, y + 14), f"{threat.words}{severity}", size=11.5, fill=quiet, anchor="end", limit=44)
     yield from _legend((40, top + 18 + rows * 27 + 18))
 
 

@@ -17,6 +17,9 @@ _STYLES = {
 }
 
 
+ROW_WIDTH = 2 + 4 + 19 + 23 + 12
+
+
 def plain(text: str) -> str:
     """User text made harmless for console markup and control sequences."""
     shown = "".join(c if c.isprintable() else "�" for c in text)

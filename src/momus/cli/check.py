@@ -1,0 +1,71 @@
+"""`momus check`: is the card right, are its files there, what does it leave open."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from momus.cli import options
+
+
+@click.command()
+@options.card
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of a card, for editors.")
+@options.as_json
+def check(card: str, schema: bool, as_json: bool) -> int:
+    """Validate a card. Loads no model, runs no code, opens no data file.
+
+    Exit code 2 when something must be corrected before an assessment.
+    """
+    if schema:
+        from momus.card.json_schema import card_schema
+
+        click.echo(json.dumps(card_schema(), indent=2))
+        return 0
+    from momus.card import load_card
+    from momus.card.inspect import check_card
+    from momus.threats import threats
+
+    done = check_card(load_card(card))
+    model = threats(done.card)
+    if as_json:
+        asked = [{**q.model_dump(mode="json"), "modes": modes} for q, modes in model.questions]
+        click.echo(json.dumps({**done.plain(), "questions": asked}, indent=2))
+        return 0 if done.ok else 2
+    _show(done, model)
+    return 0 if done.ok else 2
+
+
+def _show(done: Any, model: Any) -> None:
+    card = done.card
+    state = "is right" if done.ok else f"has {len(done.problems)} problem{'s' * (len(done.problems) > 1)}"
+    click.echo(f"{click.style(_line(card.system), bold=True)}  the card {state}")
+    for target in card.targets:
+        classes = f", {len(target.classes)} classes" if target.classes else ""
+        click.echo(f"  target  {_line(target.name)}: {target.task} via {target.adapter}{classes}")
+    for file in done.files:
+        size = "missing" if not file.exists else "folder" if file.size is None else _size(file.size)
+        click.echo(f"  file    {_line(file.text)}  {click.style(size, fg=None if file.exists else 'red')}")
+    click.echo(f"  facts   {len(card.facts)} known, {len(card.facts.unknown)} unknown")
+    for problem in (*done.problems, *done.notes):
+        click.echo(_line(str(problem)))
+    open_ = [(q, modes) for q, modes in model.questions if q.settles]
+    if open_:
+        click.echo(f"\n{len(open_)} open questions would settle verdicts; these settle most:")
+        for question, modes in open_[:6]:
+            click.echo(f"  {question.id:<24} {question.text}  ({len(modes)} modes)")
+    click.echo(f"\nNext: momus {'threats' if done.ok else 'check'} {card.path}")
+
+
+def _line(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _size(size: int) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size //= 1000
+    return f"{size} GB"
