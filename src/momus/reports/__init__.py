@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from momus.reports.compare import CompareView, compare_view
 from momus.reports.view import ModeView, ReportView, build_view
+from momus.reports.write import write
 
-__all__ = ["CompareView", "ModeView", "ReportView", "build_view", "compare_view"]
+__all__ = ["CompareView", "ModeView", "ReportView", "build_view", "compare_view", "write"]

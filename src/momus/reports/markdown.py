@@ -80,7 +80,7 @@ def _tail(view: ReportView) -> str:
     if untested:
         lines.append(f"**Not tested:** {', '.join(untested)}. Not tested is not a pass.")
     if view.outside:
-        lines.append("**Outside the 17:** " + "; ".join(markdown(o, 160) for o in view.outside))
+        lines.append("**Outside the 17:** " + "; ".join(markdown(o.split(": ")[0], 80) for o in view.outside))
     versions = view.run.versions.get("momus", "")
     run = f"run {markdown_code(view.run.id, 40)}, seed {view.run.seed}, {view.run.created:%Y-%m-%d}"
     lines.append(f"<sub>Momus {markdown(clean(versions))} · {run} · a pass is a lower bound on harm</sub>")

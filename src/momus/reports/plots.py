@@ -21,7 +21,7 @@ from momus.reports.text import clean, shorten
 PALETTE = ("#2f7fc1", "#d97706", "#1f9d74", "#a861a8", "#8a8f98", "#b8860b")
 _INK = "#010203"
 # The page chooses the typeface; matplotlib only needs one to measure with.
-_FONT = re.compile(r"font: ([\d.]+px) [^;\"]+")
+_FONT = re.compile(r"(?<=font-size: )([\d.]+px); font-family: [^;\"]+|font: ([\d.]+px) [^;\"]+")
 _STYLES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.6)), (0, (6, 2, 1, 2)))
 _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -63,7 +63,7 @@ def draw(evidence: Series | Bars | Grid, prefix: str) -> str:
     paint, size = kinds[type(evidence)]
     raw = _svg(lambda ax: paint(ax, evidence), size)
     made = svg.inline(raw, prefix, title=clean(evidence.title, 200), description=describe(evidence))
-    return _FONT.sub(r"font-size: \1", made).replace(_INK, "currentColor")
+    return _FONT.sub(lambda m: m[1] or f"font-size: {m[2]}", made).replace(_INK, "currentColor")
 
 
 def describe(e: Series | Bars | Grid) -> str:

@@ -54,6 +54,15 @@ def render(view: ReportView, out: Out, *, width: int | None = None, color: bool 
         stream.write(encodable(buffer.getvalue(), stream))
 
 
+def to_rich(view: ReportView) -> Text:
+    """The report as one rich renderable, for a notebook or a console of somebody else's."""
+    from rich.text import Text
+
+    buffer = io.StringIO()
+    render(view, buffer, width=100, color=True)
+    return Text.from_ansi(buffer.getvalue())
+
+
 def _report(view: ReportView, console: Console, most: int) -> None:
     _head(view, console)
     for m in view.modes:
@@ -62,8 +71,7 @@ def _report(view: ReportView, console: Console, most: int) -> None:
     _gaps(view, console)
     if view.outside:
         _title(console, "Outside these 17, and not looked at")
-        for line in view.outside:
-            _hanging(console, "-", line, 2)
+        _hanging(console, "", "; ".join(clean(x).split(": ")[0] for x in view.outside), 0)
     _title(console, "Measure one row again")
     shown = next((m.headline for m in view.priorities(1) if m.headline), None) or next(
         (m.headline for m in view.modes if m.headline), None
@@ -202,7 +210,7 @@ def _gaps(view: ReportView, console: Console) -> None:
     """Each way to close a hole once, with all the modes that wait for it."""
     found: dict[tuple[str, str], list[str]] = {}
     for m in view.modes:
-        for g in m.gaps:
+        for g in m.gaps if m.status != "not_applicable" else ():
             found.setdefault((clean(g.detail), clean(g.how_to_close)), []).append(m.id)
     if not found:
         return

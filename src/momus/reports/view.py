@@ -16,6 +16,9 @@ from momus.core.records import Finding, Gap, Limit, Measurement, Rating, Record,
 if TYPE_CHECKING:
     from momus.judge.controls import ControlRates
     from momus.judge.coverage import Row
+    from momus.taxonomy import Taxonomy
+    from momus.taxonomy.schema import Outside
+    from momus.threats import ThreatModel
 
 ModeStatus = Literal["fail", "pass", "inconclusive", "error", "not_tested", "not_applicable"]
 STATUSES: tuple[ModeStatus, ...] = ("fail", "error", "inconclusive", "not_tested", "pass", "not_applicable")
@@ -53,6 +56,22 @@ class Compromise(Record):
 
     source: str
     lost: tuple[str, ...]
+
+
+class Rule(Record):
+    """A premise rule that fired, and what made it fire."""
+
+    id: str
+    because: str = ""
+
+
+class FlowUse(Record):
+    """An information flow that carries the mode, and whether this system has it."""
+
+    id: str
+    text: str = ""
+    primary: bool = True
+    present: Literal["yes", "no", "unknown"] = "yes"
 
 
 class BarRow(Record):
@@ -103,6 +122,7 @@ class ModeView(Record):
     slug: str
     name: str
     verdict: str
+    verdict_words: str = ""
     verdict_reason: str = ""
     status: ModeStatus
     reason: str
@@ -112,15 +132,25 @@ class ModeView(Record):
     ratings: tuple[Rating, ...] = ()
     gaps: tuple[Gap, ...] = ()
     facts: ModeFacts = ModeFacts()
-    rules: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
     attackers: tuple[Attacker, ...] = ()
-    flows: tuple[str, ...] = ()
+    flows: tuple[FlowUse, ...] = ()
     bar: BarRow = BarRow()
+
+    @property
+    def open_flows(self) -> tuple[FlowUse, ...]:
+        """The flows that could carry the mode here: all but those that the system is known not to have."""
+        return tuple(f for f in self.flows if f.present != "no")
 
     @property
     def measurement(self) -> Measurement | None:
         """The measurement behind the headline, if it came to a number."""
         return self.headline.measurement if self.headline else None
+
+    def rated(self, finding: Finding) -> Severity | None:
+        """The worst severity that was given to one finding of this row."""
+        given = [r.severity for r in self.ratings if r.probe == finding.probe]
+        return max(given, key=lambda s: s.rank) if given else None
 
     @property
     def rating(self) -> Rating | None:
@@ -199,11 +229,11 @@ def build_view(
     findings: Sequence[Finding] = (),
     ratings: Sequence[Rating] = (),
     gaps: Sequence[Gap] = (),
-    threat_model: Any = None,
+    threat_model: ThreatModel | None = None,
     picture_svg: str = "",
     controls: Mapping[str, ControlRates] | None = None,
-    outside: Sequence[str] = (),
-    taxonomy: Any = None,
+    outside: Sequence[str | Outside] = (),
+    taxonomy: Taxonomy | None = None,
 ) -> ReportView:
     """Put one assessment together for the renderers.
 
@@ -217,7 +247,7 @@ def build_view(
         from momus.taxonomy import load
 
         taxonomy = load()
-    threats = dict(getattr(threat_model, "modes", None) or {})
+    threats = threat_model.modes if threat_model is not None else {}
     modes = tuple(
         ModeView(
             id=row.id,
@@ -239,7 +269,7 @@ def build_view(
     return ReportView(
         run=run,
         modes=modes,
-        questions=facts.questions(threats, taxonomy),
+        questions=facts.questions(threat_model, taxonomy),
         controls=tuple(
             ControlView(
                 probe=c.probe,
@@ -253,7 +283,7 @@ def build_view(
             )
             for _, c in sorted((controls or {}).items())
         ),
-        outside=tuple(facts.named(o) for o in outside),
+        outside=tuple(facts.outside_line(o) for o in outside),
         picture_svg=picture_svg,
     )
 

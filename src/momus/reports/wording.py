@@ -164,8 +164,8 @@ def why(m: ModeView) -> str:
         if f.failure is not None:
             return f"{clean(f.failure.message)}" + (f" (at {clean(f.failure.place)})" if f.failure.place else "")
         return clean(f.reason)
-    if m.gaps and m.status == "not_tested":
-        return clean(m.gaps[0].detail)
+    if m.status == "not_tested":
+        return clean(m.gaps[0].detail) if m.gaps else "no probe was run"
     return clean(m.reason or m.verdict_reason)
 
 
@@ -173,7 +173,7 @@ def next_step(m: ModeView) -> str:
     """What closes the hole, in one line; empty where there is none."""
     if m.headline is not None and m.headline.failure is not None:
         return clean(m.headline.failure.hint)
-    return clean(m.gaps[0].how_to_close) if m.gaps else ""
+    return clean(m.gaps[0].how_to_close) if m.gaps and m.status != "not_applicable" else ""
 
 
 def reproduce(run: Run, finding: Finding | None) -> str:
@@ -209,14 +209,11 @@ def _listed(parts: list[str]) -> str:
 
 
 def control(c: ControlView | None) -> str:
-    """``on 12 planted systems it noticed 12; on 12 clean ones it cried wolf 0 times``."""
+    """``on 12 planted systems it noticed 12; on 12 clean ones it never cried wolf``."""
     if c is None:
         return "its rates on planted and clean systems have not been measured"
-    wolf = {0: "never", 1: "once"}.get(c.false_alarms, f"{c.false_alarms} times")
-    return (
-        f"on {count(c.planted, 'planted system')} it noticed {c.hits}; "
-        f"on {count(c.clean, 'clean one')} it cried wolf {wolf}"
-    )
+    wolf = {0: "never cried wolf", 1: "cried wolf once"}.get(c.false_alarms, f"cried wolf {c.false_alarms} times")
+    return f"on {count(c.planted, 'planted system')} it noticed {c.hits}; on {count(c.clean, 'clean one')} it {wolf}"
 
 
 def plain(m: ModeView) -> str:

@@ -25,11 +25,13 @@ from momus.reports.view import (
     BarRow,
     Compromise,
     ControlView,
+    FlowUse,
     Mitigation,
     ModeFacts,
     ModeView,
     Question,
     ReportView,
+    Rule,
 )
 from momus.testing.report_evidence import evidence
 
@@ -285,11 +287,11 @@ def _mode(place: int, slug: str) -> ModeView:
             mitigations=(Mitigation(id=cure[0], source="ATLAS", text=cure[1]),),
             legal_questions=(question,),
         ),
-        rules=("R28",) if absent else ("R01",),
+        rules=(Rule(id="R28" if absent else "R01", because="the card says so"),),
         attackers=(Attacker(place="user", knowledge="black box", capability="query access", rule="R01"),)
         if deliberate
         else (),
-        flows=("C",) if deliberate else (),
+        flows=(FlowUse(id="C", text="Queries enter where users are served."),) if deliberate else (),
         bar=BarRow(severity=rated[0], row=rated[1], source=rated[2]) if rated else BarRow(),
     )
 
