@@ -100,7 +100,7 @@ def probability_rows(name: str, x: Any, out: Any, k: int | None) -> NumpyArray:
 
 
 def labels(name: str, x: Any, out: Any, index: Callable[[Any], int | None]) -> NumpyArray:
-    """The answer as class indices int64 (n,), each value translated by ``index``; None from it means an unknown label."""
+    """The answer as class indices int64 (n,), each value translated by ``index`` (None: an unknown label)."""
     a = np.asarray(out)
     if a.ndim == 2 and a.shape[1] == 1:
         a = a[:, 0]
@@ -168,3 +168,12 @@ def in_batches(x: NumpyArray, size: int, ask: Callable[[NumpyArray], NumpyArray]
     if len(x) <= size:
         return ask(x)
     return np.concatenate([ask(x[i : i + size]) for i in range(0, len(x), size)])
+
+
+def logit_rows(name: str, x: Any, out: Any, k: int | None) -> NumpyArray:
+    """The answer as scores float64 (n, k). One column is the logit of the second class: columns 0 and z."""
+    a = numbers(name, x, out).astype(np.float64)
+    if k == 2 and (a.ndim == 1 or a.shape[1] == 1) and a.size == len(x):
+        second = a.reshape(-1)
+        return np.stack([np.zeros_like(second), second], axis=1)
+    return matrix(name, x, a, k)

@@ -1,4 +1,4 @@
-"""What one has to know about fitted estimators: their classes, margins, seeds, column names, and a fresh copy to fit."""
+"""What one has to know about fitted estimators: classes, margins, seeds, column names, and a fresh copy to fit."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from momus.targets import answers, fitting
 from momus.targets.spaces import Space, raw_values, space
 
 BATCH = 8192
+Train = Callable[[NumpyArray, NumpyArray, int], Any]
 
 
 class SklearnTarget:
@@ -59,19 +60,45 @@ class SklearnTarget:
         ).astype(np.int64, copy=False)
 
     def retrain(self, x: NumpyArray, y: NumpyArray, /, *, seed: int) -> SklearnTarget:
-        """A fresh clone, every ``random_state`` set from ``seed``, fitted on rows as read. TargetError if it cannot fit."""
+        """A fresh clone, every ``random_state`` set from ``seed``, fitted on rows as read.
+
+        The card's own hook goes first where there is one. TargetError where it cannot be fitted.
+        """
+        if self._train is not None:
+            return self._by_hook(x, y, seed)
         rows = self._fed(self.encode(x))
         model = fitting.fresh(self.model, seed)
         labels, raw = (np.asarray(y), ()) if self._info.task == "regressor" else fitting.recoded(y, self._raw)
         with answers.asking(self._info.name, rows, "was fitted again"):
             model.fit(rows, labels)
-        info = replace(self._info, name=f"{self._info.name} (retrained)", notes=(), files=())
-        info = replace(info, digest=digest.of_value([self._info.digest, digest.of_array(np.asarray(x), labels), seed]))
-        again = type(self)(model, info, self.space, self._raw, self._columns)
-        again._index = answers.label_index(info.classes, raw)
-        again._present = fitting.positions(model, raw, info.classes)
+        again = type(self)(model, self._again(x, labels, seed), self.space, self._raw, self._columns)
+        again._index = answers.label_index(self._info.classes, raw)
+        again._present = fitting.positions(model, raw, self._info.classes)
         return again
 
+    def _by_hook(self, x: NumpyArray, y: NumpyArray, seed: int) -> SklearnTarget:
+        assert self._train is not None
+        name = self._info.name
+        with answers.asking(name, x, "was fitted again"):
+            model = self._train(x, y, seed)
+        lacking = [m for m in ("predict", "predict_proba") if hasattr(self.model, m) and not hasattr(model, m)]
+        if lacking:
+            raise TargetError(
+                f"the train hook returned a {type(model).__name__} without {lacking[0]}", place=f"target '{name}'"
+            )
+        raw: tuple[Any, ...] = ()
+        if self._info.task == "classifier":
+            raw = fitting.match_classes(fitting.own_classes(model, name), self._info.classes, f"target '{name}'")
+        again = type(self)(model, self._again(x, y, seed), self.space, raw, self._columns)
+        again._train = self._train
+        again._present = fitting.positions(model, raw, self._info.classes)
+        return again
+
+    def _again(self, x: NumpyArray, y: NumpyArray, seed: int) -> TargetInfo:
+        made = digest.of_value([self._info.digest, digest.of_array(np.asarray(x), np.asarray(y)), seed])
+        return replace(self._info, name=f"{self._info.name} (retrained)", notes=(), files=(), digest=made)
+
+    _train: Train | None = None
     _present: NumpyArray | None = None
 
     def _ask(self, x: Array, method: str, check: Any, empty: tuple[int, ...], **options: Any) -> NumpyArray:
@@ -88,7 +115,7 @@ class SklearnTarget:
         return answers.in_batches(x, BATCH, once)
 
     def _fed(self, a: NumpyArray) -> Any:
-        """What the estimator is handed: a copy, raw values in place of codes, a DataFrame where it wants named columns."""
+        """What the estimator is handed: a copy, values in place of codes, a DataFrame where it wants named columns."""
         if self.space.modality == "image":
             fed = self.space.feed(a)
             return fed.reshape(len(fed), -1)
@@ -137,8 +164,8 @@ class SklearnScores(SklearnTarget):
         return answers.matrix(name, a, z, k)
 
     def _spread(self, a: NumpyArray, absent: float) -> NumpyArray:
-        """Columns of the classes this fit has seen, set into all classes."""
-        if self._present is None or a.shape[1] == len(self._info.classes):
+        """Columns in the estimator's class order, put in the order of ours; ``absent`` for classes it lacks."""
+        if self._present is None or np.array_equal(self._present, np.arange(len(self._info.classes))):
             return a
         full = np.full((len(a), len(self._info.classes)), absent)
         full[:, self._present] = a
@@ -175,6 +202,7 @@ def sklearn_target(
     columns: Sequence[Column] = (),
     task: Literal["classifier", "regressor"] | None = None,
     samples: Samples | None = None,
+    train: Train | None = None,
     identity: str | None = None,
     files: Sequence[str] = (),
     **input_: Any,
@@ -183,7 +211,8 @@ def sklearn_target(
 
     ``classes`` names the classes in the order of ``Samples.y`` (default: the estimator's own); ``columns`` are the
     table's columns: categorical codes are turned back into the file's values before the estimator sees them, so give
-    them only when the model was fitted on the file's values. ``input_`` are the settings of
+    them only when the model was fitted on the file's values. ``train`` is (x as read, y, seed) -> fitted estimator;
+    without it a clone is fitted. ``input_`` are the settings of
     :func:`~momus.targets.spaces.space` for estimators on images. The model is copied; ``n_jobs`` is set to 1.
 
     Raises TargetError for an unfitted model, one that is neither classifier nor regressor, or classes that do not
@@ -226,7 +255,8 @@ def sklearn_target(
         output="values" if kind == "regressor" else "probabilities" if form is SklearnProbabilities else "labels",
     )
     target = form(model, info, where, raw, tuple(columns))
-    if kind == "classifier" and len(own) != len(named):
+    target._train = train
+    if kind == "classifier":
         target._present = fitting.positions(model, raw, named)
     if any(c is not None and c.dtype == object for c in raw_values(columns)) and not importlib.util.find_spec("pandas"):
         raise TargetError(

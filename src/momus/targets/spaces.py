@@ -44,7 +44,7 @@ class Space:
 
     @property
     def affine(self) -> tuple[NumpyArray, NumpyArray] | None:
-        """(scale, offset) of shape (c, 1, 1) or (1, 1, 1) that turn a canonical image into model values; None if identity."""
+        """(scale, offset), each (c, 1, 1) or (1, 1, 1), from canonical pixels to model values; None for identity."""
         scale = (self.high - self.low) / np.asarray(self.std, dtype=np.float64)
         offset = (self.low - np.asarray(self.mean, dtype=np.float64)) / np.asarray(self.std, dtype=np.float64)
         if np.all(scale == 1.0) and np.all(offset == 0.0):
@@ -74,7 +74,7 @@ class Space:
             return np.ascontiguousarray(pixels)
         if self.read == "byte":
             return np.ascontiguousarray(pixels * np.float32(255))
-        return np.rint(np.clip(pixels, 0.0, 1.0) * 255).astype(np.uint8)
+        return np.asarray(np.rint(np.clip(pixels, 0.0, 1.0) * 255), dtype=np.uint8)
 
     def feed(self, a: NumpyArray) -> NumpyArray:
         """Canonical to the model's own input, in NumPy (torch targets do the same with tensors)."""
@@ -108,8 +108,8 @@ class Space:
         """Canonical random rows for looking at a model when no data is at hand; None where the shape is open."""
         if self.shape is None or self.modality == "text":
             return None
-        rows = rng.random((n, *self.shape))
-        return rows.astype(np.float32) if self.modality == "image" else rows
+        rows = np.asarray(rng.random((n, *self.shape)))
+        return np.asarray(rows, np.float32) if self.modality == "image" else rows
 
     def _misfit(self, x: Any, why: str) -> TargetError:
         return TargetError(
@@ -157,7 +157,7 @@ class Space:
 
 
 def resized(x: NumpyArray, size: tuple[int, int], crop: float = 1.0) -> NumpyArray:
-    """Images (n, h, w, c) scaled with antialiasing until they cover ``size / crop``, then cut to ``size`` in the middle."""
+    """Images (n, h, w, c) scaled with antialiasing to cover ``size / crop``, then cut to ``size`` in the middle."""
     height, width = size
     h, w = x.shape[1:3]
     factor = max(height / h, width / w) / crop
@@ -175,13 +175,13 @@ def _scaled(image: NumpyArray, inner: tuple[int, int]) -> NumpyArray:
     to = (inner[1], inner[0])
     if image.dtype == np.uint8 and image.shape[-1] in (1, 3, 4):
         picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-        scaled = np.asarray(picture.resize(to, Image.Resampling.BICUBIC))
+        scaled: NumpyArray = np.asarray(picture.resize(to, Image.Resampling.BICUBIC))
         return scaled.reshape(*inner, image.shape[-1])
     planes = [Image.fromarray(np.ascontiguousarray(image[..., c], dtype=np.float32)) for c in range(image.shape[-1])]
-    scaled = np.stack([np.asarray(p.resize(to, Image.Resampling.BICUBIC)) for p in planes], axis=-1)
+    smooth: NumpyArray = np.stack([np.asarray(p.resize(to, Image.Resampling.BICUBIC)) for p in planes], axis=-1)
     if image.dtype == np.uint8:
-        return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
-    return np.clip(scaled, float(image.min()), float(image.max()))  # the cubic kernel overshoots at edges
+        return np.rint(np.clip(smooth, 0, 255)).astype(np.uint8)
+    return np.asarray(np.clip(smooth, float(image.min()), float(image.max())))  # the cubic kernel overshoots at edges
 
 
 def space(

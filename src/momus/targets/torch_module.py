@@ -49,7 +49,7 @@ class TorchTarget:
         """int64 class indices (n,) for a classifier, values (n,) for a regressor."""
         a = self._tensor(x)
         with torch.no_grad():
-            return self._like(x, self.net.decisions(a))
+            return self.like(x, self.net.decisions(a))
 
     def _tensor(self, x: Array) -> torch.Tensor:
         """The caller's array as a floating tensor on the module's device; a CPU tensor or array is not copied."""
@@ -59,8 +59,10 @@ class TorchTarget:
             raise answers.bad_answer(self._info.name, x, f"canonical arrays are floats, got {a.dtype}", "Use encode")
         return a.detach().to(self.net.device)
 
-    def _like(self, x: Array, out: torch.Tensor) -> Array:
+    def like(self, x: Array, out: Array) -> Array:
         """``out`` in the library, on the device and (floats) in the precision of ``x``."""
+        if isinstance(out, np.ndarray):
+            out = torch.from_numpy(out)
         if isinstance(x, torch.Tensor):
             return out.to(device=x.device, dtype=x.dtype if out.is_floating_point() else out.dtype)
         a = out.cpu().numpy()
@@ -74,13 +76,13 @@ class TorchScores(TorchTarget):
         """Logits (n, k); log-probabilities where the module ends in a softmax that could not be taken off."""
         a = self._tensor(x)
         with torch.no_grad():
-            return self._like(x, self.net.logits(a))
+            return self.like(x, self.net.logits(a))
 
     def probabilities(self, x: Array, /) -> Array:
         """softmax of the logits, (n, k)."""
         a = self._tensor(x)
         with torch.no_grad():
-            return self._like(x, torch.softmax(self.net.logits(a), dim=1))
+            return self.like(x, torch.softmax(self.net.logits(a), dim=1))
 
 
 class TorchClassifier(TorchScores):
@@ -105,7 +107,7 @@ class TorchClassifier(TorchScores):
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < k:
             raise TargetError(f"labels must be 0 to {k - 1}", place=answers.place(self._info.name, x))
         logits, gradient = self.net.loss_gradient(a, labels, loss)
-        return self._like(x, logits), self._like(x, gradient)
+        return self.like(x, logits), self.like(x, gradient)
 
 
 class Retrained:

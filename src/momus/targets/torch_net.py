@@ -133,7 +133,7 @@ class Net:
             outputs.append(z.detach())
             gradients.append(g)
             start += len(part)
-        gradient = _joined(gradients)
+        gradient = _joined(gradients).contiguous()  # channels-last modules hand back channels-last strides
         if not torch.isfinite(gradient.sum()) and not torch.isfinite(gradient).all():
             raise answers.bad_answer(self.name, a, "the gradient is NaN or infinite", "Look for sqrt(0), log(0) or 0/0")
         return _joined(outputs), gradient

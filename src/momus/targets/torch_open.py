@@ -28,7 +28,7 @@ from momus.targets.torch_module import (
 )
 from momus.targets.torch_net import Net, Reading
 
-CACHE = 4 << 20  # bytes of activations that one chunk of rows may hold on the CPU (measured: see docs/targets.md)
+CACHE = 12 << 20  # bytes of activations that one chunk of rows may hold on the CPU (measured: see docs/targets.md)
 DEVICE_CACHE = 1 << 30
 LOOK = 16
 
@@ -79,9 +79,10 @@ def torch_target(
     hook: Hook | None = None
     if train is not None:
         hook = _hook(train, net, batch, wish)
-        form = {
+        again: dict[type[TorchTarget], Any] = {
             TorchTarget: TorchTargetTrains, TorchScores: TorchScoresTrains, TorchClassifier: TorchClassifierTrains,
-        }[form]  # fmt: skip
+        }  # fmt: skip
+        form = again[form]
     randomised = batch is not None and _randomised(net, batch)
     if randomised:
         notes.append("equal inputs gave different outputs: the model is randomised")
@@ -115,6 +116,7 @@ def prepared(
     *,
     own: bool,
     rows: int | None = None,
+    fixed: int | None = None,
 ) -> tuple[Net, list[str]]:
     """A Net around the module with everything that one batch can tell settled, and notes on what was found."""
     if not isinstance(module, torch.nn.Module):
@@ -131,7 +133,7 @@ def prepared(
         notes.append("the module was left in training mode; it is asked in evaluation mode")
         module.eval()
     net = _wired(module, where)
-    net = replace(net, fixed=_fixed_batch(module) if exported else None)
+    net = replace(net, fixed=fixed or (_fixed_batch(module) if exported else None))
     if batch is None:
         if k < 1 or reading is None:
             raise TargetError(
@@ -181,6 +183,12 @@ def _wired(module: Any, where: Space) -> Net:
     for p in tensors:
         p.requires_grad_(False)
     device = tensors[0].device if tensors else torch.device("cpu")
+    if (
+        device.type == "cpu"
+        and not _is_exported(module)
+        and any(isinstance(m, torch.nn.Conv2d) for m in module.modules())
+    ):
+        module.to(memory_format=torch.channels_last)  # pooling and convolution are vectorised along channels only
     dtype = next((t.dtype for t in tensors if t.is_floating_point()), torch.float32)
     affine = where.affine if where.modality == "image" else None
     pair = None
@@ -197,7 +205,10 @@ def _batch(where: Space, samples: Samples | None) -> NumpyArray | None:
 
 
 def _is_exported(module: Any) -> bool:
-    return isinstance(module, torch.fx.GraphModule)
+    """True for the module of an exported program: a graph whose inputs carry the shapes it was traced with."""
+    return isinstance(module, torch.fx.GraphModule) and any(
+        n.op == "placeholder" and "val" in n.meta for n in module.graph.nodes
+    )
 
 
 def _fixed_batch(module: Any) -> int | None:

@@ -1,0 +1,68 @@
+"""Artifact files as a target: they are listed and digested, and nothing in them is loaded or run."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from momus.core import digest
+from momus.core.capabilities import TargetInfo
+from momus.core.errors import TargetError
+
+
+class FilesTarget:
+    """Files that somebody downloads, ships or loads."""
+
+    def __init__(self, paths: Sequence[Path], info: TargetInfo) -> None:
+        self._paths = tuple(paths)
+        self._info = info
+
+    @property
+    def info(self) -> TargetInfo:
+        return self._info
+
+    def files(self) -> Sequence[Path]:
+        """The files, absolute, in the order given; folders are opened into the files below them, sorted."""
+        return self._paths
+
+    def __rich__(self) -> str:
+        return self._info.__rich__()
+
+    def __repr__(self) -> str:
+        return f"<FilesTarget {self._info.name}: {len(self._paths)} files>"
+
+
+def files_target(paths: Sequence[str | Path] | str | Path, *, name: str = "artifacts") -> FilesTarget:
+    """A FilesTarget over files and folders. Raises TargetError for one that is missing or a set that is empty."""
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    found: list[Path] = []
+    for path in (existing(Path(p)) for p in given):
+        found += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    if not found:
+        raise TargetError("there are no files to look at", place=f"target '{name}'", hint="List files: on the card")
+    info = TargetInfo(
+        name=name,
+        task="artifact",
+        adapter="files",
+        digest=digest.of_files(found),
+        modality="file",
+        files=tuple(str(p) for p in found),
+        output="none",
+    )
+    return FilesTarget(found, info)
+
+
+def existing(path: Path) -> Path:
+    """The path made absolute; TargetError with the nearest names in its folder when there is nothing."""
+    path = path.resolve()
+    if path.exists():
+        return path
+    beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, beside, n=3, cutoff=0.4)
+    raise TargetError(
+        "this file does not exist",
+        code="target/missing-file",
+        place=str(path),
+        hint=f"Did you mean {', '.join(near)}?" if near else "Paths are meant from the card's folder",
+    )

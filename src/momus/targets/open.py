@@ -1,0 +1,227 @@
+"""Opens the targets of a card. Files that could run code on loading are scanned first, and refused unless clean."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from momus.card.schema import TargetCard
+from momus.core import digest
+from momus.core.errors import MissingExtra, TargetError, UnsafeArtifact
+from momus.core.samples import Samples
+from momus.targets import boosters, factory
+from momus.targets.files import FilesTarget, existing, files_target
+
+CODE_RUNS = (".joblib", ".pkl", ".pickle", ".pt", ".pth", ".pt2", ".bin", ".ckpt")
+
+
+def open_files(card: TargetCard, base: Path) -> FilesTarget:
+    """The card's artifact files as a target that loads nothing: what scans look at before anything is opened."""
+    return files_target([base / p for p in ([card.path] if card.path else []) + list(card.files)], name=card.name)
+
+
+def open_target(card: TargetCard, base: Path, *, allow_unsafe: bool = False, samples: Samples | None = None) -> Any:
+    """The target that a card describes, with the abilities its model has.
+
+    Paths and code are meant from ``base``. ``samples`` (any data set of the card) settle what the card leaves open:
+    shape, columns, classes, whether outputs are probabilities; the model is asked about at most 32 of its rows.
+    ``allow_unsafe`` loads files the scan refused. This runs the user's code and unpickles: only workers call it.
+
+    Raises UnsafeArtifact for a refused file, TargetError for anything that does not fit, MissingExtra.
+    """
+    if card.adapter == "files":
+        return open_files(card, base)
+    path = None if card.path is None else existing(base / card.path)
+    if path is not None and not allow_unsafe:
+        refuse_unless_clean(path)
+    opener = {
+        "sklearn": _sklearn, "torch": _torch, "onnx": _onnx, "callable": _callable, "policy": _policy,
+    }[card.adapter]  # fmt: skip
+    with _importable(base):
+        return opener(card, base, path, samples)
+
+
+def refuse_unless_clean(path: Path) -> None:
+    """UnsafeArtifact where the scan does not vouch for the file. Formats that cannot run code only fail as ``bad``."""
+    from momus.methods.artifacts import scan
+
+    report = scan(path)
+    if report.loadable or (report.verdict != "bad" and path.suffix.lower() not in CODE_RUNS):
+        return
+    found = "; ".join(str(m.what) for m in report.marks[:3]) or "it could not be read in full"
+    raise UnsafeArtifact(
+        f"the scan calls it {report.verdict}: {found}",
+        place=str(path),
+        hint="If you trust who made it, run again with --allow-unsafe",
+    )
+
+
+def class_names(card: TargetCard, samples: Samples | None) -> tuple[str, ...]:
+    """The card's classes, else those of the data. Bare indices 0, 1, 2 ... are no names: the model's count decides."""
+    if card.classes:
+        return card.classes
+    found = () if samples is None else samples.classes
+    return () if found == tuple(str(i) for i in range(len(found))) else found
+
+
+def _input(card: TargetCard) -> dict[str, Any]:
+    """The card's input section as keyword arguments, without what it leaves open."""
+    given = {
+        "shape": card.input.shape, "range": card.input.range, "mean": card.input.mean or None,
+        "std": card.input.std or None, "channels": card.input.channels, "size": card.input.size,
+    }  # fmt: skip
+    return {k: v for k, v in given.items() if v is not None}
+
+
+def _code_digest(card: TargetCard, base: Path, path: Path | None) -> str:
+    """One digest over the artifact and the code that builds it."""
+    files = [f for a in (card.factory, card.train, card.goal) if (f := factory.code_file(a, base)) and f.is_file()]
+    parts = ([path] if path else []) + [existing(base / f) for f in card.files] + files
+    return digest.of_value([digest.of_files(p for p in parts if p.is_file()), card.factory, dict(card.options)])
+
+
+def _train(card: TargetCard, base: Path) -> Any:
+    if card.train is None:
+        return None
+    function = factory.load(card.train, base)
+    return lambda x, y, seed: function(x, y, seed)
+
+
+def _task(card: TargetCard) -> Any:
+    return card.task if card.task in ("classifier", "regressor") else "classifier"
+
+
+def _sklearn(card: TargetCard, base: Path, path: Path | None, samples: Samples | None) -> Any:
+    from momus.targets import fitting
+    from momus.targets.sklearn_ import sklearn_target
+
+    common: dict[str, Any] = {"name": card.name, "columns": () if samples is None else samples.columns}
+    if path is not None and path.suffix.lower() in boosters.SUFFIXES:
+        return boosters.booster_target(
+            path, classes=class_names(card, samples), samples=samples, train=_train(card, base), **common
+        )
+    if path is not None and card.factory is not None:
+        raise TargetError(
+            "give a model file or a factory, not both", place=f"target '{card.name}'", hint="Remove path or factory"
+        )
+    model = fitting.load(path) if path is not None else factory.made(str(card.factory), base, card.options)
+    return sklearn_target(
+        model,
+        classes=class_names(card, samples),
+        task=_task(card) if card.task == "regressor" else None,
+        samples=samples,
+        train=_train(card, base),
+        identity=_code_digest(card, base, path),
+        files=tuple(str(p) for p in [path] if p),
+        **common,
+        **_input(card),
+    )
+
+
+def _torch(card: TargetCard, base: Path, path: Path | None, samples: Samples | None) -> Any:
+    try:
+        from momus.targets import torch_load
+        from momus.targets.torch_open import torch_target
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingExtra.of("PyTorch targets", "torch", "torch") from error
+    if card.factory is not None:
+        module = factory.made(card.factory, base, card.options)
+        if path is not None:
+            module = torch_load.load_weights(module, path)
+    elif path is not None and path.suffix.lower() == ".pt2":
+        module = torch_load.load_exported(path)
+    else:
+        raise TargetError(
+            "weights need the code that builds the module", place=f"target '{card.name}'",
+            hint="Add factory: model.py:build, or save an exported program (.pt2)",
+        )  # fmt: skip
+    return torch_target(
+        module,
+        name=card.name,
+        classes=class_names(card, samples),
+        output=card.output,
+        task=_task(card),
+        train=_train(card, base),
+        samples=samples,
+        identity=_code_digest(card, base, path),
+        files=tuple(str(p) for p in [path] if p),
+        own=True,
+        **_input(card),
+    )
+
+
+def _onnx(card: TargetCard, base: Path, path: Path | None, samples: Samples | None) -> Any:
+    try:
+        import onnxruntime  # noqa: F401 - asked for here so that the error names the extra
+
+        from momus.targets.onnx_ import onnx_target
+    except ModuleNotFoundError as error:
+        raise MissingExtra.of("ONNX targets", "onnx", str(error.name)) from error
+    assert path is not None
+    return onnx_target(
+        path,
+        name=card.name,
+        classes=class_names(card, samples),
+        output=card.output,
+        task=_task(card),
+        columns=() if samples is None else samples.columns,
+        samples=samples,
+        train=_train(card, base),
+        **_input(card),
+    )
+
+
+def _callable(card: TargetCard, base: Path, path: Path | None, samples: Samples | None) -> Any:
+    from momus.targets.callable_ import callable_target
+
+    address = str(card.factory)
+    function = factory.load(address, base)
+    if isinstance(function, type) or card.options or factory.takes(function) == 0:
+        function = factory.made(address, base, card.options)
+    return callable_target(
+        function,
+        name=card.name,
+        classes=class_names(card, samples),
+        output=card.output,
+        task=_task(card),
+        columns=() if samples is None else samples.columns,
+        samples=samples,
+        train=_train(card, base),
+        identity=_code_digest(card, base, path),
+        files=tuple(str(p) for p in [path] if p),
+        **_input(card),
+    )
+
+
+def _policy(card: TargetCard, base: Path, path: Path | None, samples: Samples | None) -> Any:
+    from momus.targets.policy import policy_target
+
+    act: Any = card.factory if card.factory is not None else path
+    if card.factory is not None and (card.options or path is not None):
+        options = dict(card.options) | ({"path": str(path)} if path is not None else {})
+        act = factory.made(card.factory, base, options)
+    return policy_target(
+        act,
+        card.env,
+        goal=None if card.goal is None else factory.load(card.goal, base),
+        name=card.name,
+        base=base,
+        identity=_code_digest(card, base, path),
+        files=tuple(str(p) for p in [path] if p),
+    )
+
+
+@contextmanager
+def _importable(base: Path) -> Iterator[None]:
+    """The card's folder on the import path, for models whose classes live in a file beside the card."""
+    folder = str(base.resolve())
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
