@@ -166,7 +166,9 @@ def _severity(m: FailureMode) -> Table:
     if not outer.rows:
         outer.add_row(Text("No source rates it. Ours: what is at stake, by the share of performance lost."))
         head = ("", *(f"{b.id} from {b.bound:.0%}" for b in bar.bands))
-        levels = ((t.id, *(Text(b.levels[t.id], _LEVEL.get(b.levels[t.id], "")) for b in bar.bands)) for t in bar.tiers)
+        levels: list[tuple[str | Text, ...]] = [
+            (t.id, *(Text(b.levels[t.id], _LEVEL.get(b.levels[t.id], "")) for b in bar.bands)) for t in bar.tiers
+        ]
         outer.add_row(_table((head, *levels)))
     return outer
 

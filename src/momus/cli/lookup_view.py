@@ -26,7 +26,7 @@ def show(term: str, hits: Sequence[Hit]) -> None:
     """Print the hits, best first, and the command that explains the best one."""
     tax, best = load(), hits[0]
     parts: list[RenderableType] = []
-    if best.score < 60:
+    if best.guessed:
         parts.append(Text.assemble(f"Nothing is called '{term}'. Did you mean ", (best.term, "bold"), "?"))
     grid = Table.grid(padding=(0, 2))
     grid.add_column(ratio=5)
@@ -43,6 +43,7 @@ def show(term: str, hits: Sequence[Hit]) -> None:
     parts.append(Padding(grid, (0, 0, 0, 2)))
     if best.note:
         parts.append(Padding(Text(best.note), (1, 2, 0, 2)))
-    follow = tax.slugs[best.modes[0]] if best.modes and best.kind != "outside" else "outside"
-    parts.append(Text(f"\nRead on: momus explain {follow}", style="dim"))
+    slugs = dict.fromkeys(tax.slugs[m] for h in hits[:3] if h.kind != "outside" for m in h.modes[:3])
+    follow = [*slugs][:3] or ["outside"]
+    parts.append(Text("\nRead on: " + ", ".join(f"momus explain {slug}" for slug in follow), style="dim"))
     write(parts)

@@ -35,6 +35,7 @@ _SPELLING = (
     ("artefact", "artifact"),
 )
 _LEAST_LIKENESS = 0.72
+_GUESS = "spelt much like it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,11 @@ class Hit:
     why: str = ""
     score: float = 0.0
     note: str = ""
+
+    @property
+    def guessed(self) -> bool:
+        """True when only the spelling is alike."""
+        return self.why.startswith(_GUESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ def search(taxonomy: Taxonomy, term: str, limit: int = 8) -> tuple[Hit, ...]:
         return ()
     entries = _index(taxonomy)
     scored = [(s, e) for e, keys in entries if (s := _direct(term.strip(), wanted, e, keys))]
-    if not any(score >= 60 for (score, _), _ in scored):
+    if not any(score >= 70 for (score, _), _ in scored):
         scored += list(_misspelt(wanted, entries))
     scored.sort(key=lambda item: (-item[0][0], item[1].order, len(item[1].hit.term), item[1].hit.term))
     hits: list[Hit] = []
@@ -135,7 +141,7 @@ def _compare(raw: str, wanted: str, plain: str, key: str, whole: bool) -> tuple[
     if len(words) > 1 and words <= set(key.split()):
         return (60.0 if whole else 45.0) + 5 * share, "has all its words"
     if whole and len(key) > 3 and f" {key} " in f" {wanted} ":
-        return 60.0 + 10 * share, "is part of what you wrote"
+        return 50.0 + 10 * share, "is part of what you wrote"
     return None
 
 
@@ -163,7 +169,7 @@ def _misspelt(
         )
         best = max(whole, single - 0.05)
         if best >= _LEAST_LIKENESS:
-            yield (59 * best, f"spelt much like it ({best:.0%})"), entry
+            yield (69 * best, f"{_GUESS} ({best:.0%})"), entry
 
 
 @cache
