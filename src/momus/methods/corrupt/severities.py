@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
+
 Scale = Literal["auto", "photo", "small"]
 
 SMALL_SIDE = 64
@@ -22,13 +24,13 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 NAMES: tuple[str, ...] = tuple(name for members in FAMILIES.values() for name in members)
 
 
-def _steps(stop_percent: int, step_percent: int) -> tuple[float, ...]:
-    """Zoom factors 1.00, 1.00 + step, ... below the stop.
+def _steps(stop: float, step: float) -> tuple[float, ...]:
+    """Zoom factors 1, 1 + step, ... below the stop.
 
-    Whole percents, so that rounding neither adds nor loses a factor. The published ranges are floating-point ones, and
-    the first of either table includes its stop by rounding: hence 112 and 107 there.
+    In floating point, as published: at stops 1.11 and 1.06 rounding lets the stop itself in, and on sides where a zoomed
+    size falls between two pixels the last digit of a factor decides.
     """
-    return tuple(1 + p / 100 for p in range(0, stop_percent - 100, step_percent))
+    return tuple(float(f) for f in np.arange(1, stop, step))
 
 
 PHOTO: dict[str, tuple[Any, ...]] = {
@@ -38,7 +40,13 @@ PHOTO: dict[str, tuple[Any, ...]] = {
     "defocus_blur": ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)),  # disk radius px, alias sigma px
     "glass_blur": ((0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),  # sigma, reach px, rounds
     "motion_blur": ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),  # radius px, sigma px
-    "zoom_blur": (_steps(112, 1), _steps(116, 1), _steps(121, 2), _steps(126, 2), _steps(131, 3)),  # zoom factors
+    "zoom_blur": (
+        _steps(1.11, 0.01),
+        _steps(1.16, 0.01),
+        _steps(1.21, 0.02),
+        _steps(1.26, 0.02),
+        _steps(1.31, 0.03),
+    ),  # zoom factors
     # mean and spread of flakes, flake size, threshold, streak radius px, streak sigma px, share of the picture kept
     "snow": (
         (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
@@ -64,7 +72,7 @@ SMALL: dict[str, tuple[Any, ...]] = {
     "defocus_blur": ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
     "glass_blur": ((0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2)),
     "motion_blur": ((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5)),
-    "zoom_blur": (_steps(107, 1), _steps(111, 1), _steps(116, 1), _steps(121, 1), _steps(126, 1)),
+    "zoom_blur": (_steps(1.06, 0.01), _steps(1.11, 0.01), _steps(1.16, 0.01), _steps(1.21, 0.01), _steps(1.26, 0.01)),
     "snow": (
         (0.1, 0.2, 1, 0.6, 8, 3, 0.95),
         (0.1, 0.2, 1, 0.5, 10, 4, 0.9),

@@ -1,0 +1,1 @@
+"""Systems that common corruption does or does not hurt."""
