@@ -115,7 +115,7 @@ class Trains(Predicts, Protocol):
     """Can be trained again, from scratch, on other rows: what shadow-model attacks need."""
 
     def retrain(self, x: NumpyArray, y: NumpyArray, /, *, seed: int) -> Predicts:
-        """A fresh target of the same kind, fitted on ``x`` (as read, not encoded) and ``y`` (class indices or values)."""
+        """A fresh target of the same kind, fitted on ``x`` (as read) and ``y`` (class indices or values)."""
         ...
 
 

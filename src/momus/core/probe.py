@@ -115,7 +115,7 @@ class Probe:
     @property
     def mode(self) -> str:
         """Slug of the failure mode it belongs to."""
-        return self.id.split(".")[-2]
+        return self.id.split("/")[-1].split(".")[0]
 
     @property
     def modes(self) -> tuple[str, ...]:
