@@ -2,8 +2,9 @@
 
 scikit-learn's digits (1,797 images, 8x8) scaled to [0, 1], enlarged bilinearly to 28x28 and split 1,297 / 500,
 stratified. ``std`` is trained plainly; ``adv`` and ``harder`` on PGD-7 examples (Linf 0.2, ramped up; arXiv
-1706.06083). How much hardening sticks on so little data depends on the seed: PGD-40 at 0.15 leaves 17% (seed 1, ``adv``),
-37% (seed 3, ``harder``), 46% (seed 2) or 2% (seed 0) where these were measured; another processor may end elsewhere.
+1706.06083). How much hardening sticks on so little data depends on the seed: PGD-40 at 0.15 leaves 17% (seed 1,
+``adv``), 37% (seed 3, ``harder``), 46% (seed 2) or 2% (seed 0) where this was measured; another processor may end
+elsewhere.
 Training takes about 10 s (std) or 90 s (adv) of one core the first time; afterwards the weights come from the cache.
 """
 

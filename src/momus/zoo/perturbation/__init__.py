@@ -1,0 +1,1 @@
+"""Models that small changes turn, and models that hold at the chosen epsilon."""
