@@ -152,7 +152,7 @@ def mmd(
         signs[i, rng.permutation(blocks_a + blocks_b)[:blocks_a]] = 1 / blocks_a
     values = ((signs @ means) ** 2).sum(1)
     # Sums of floats: a permutation equal to the observed one may differ in the last digits and must still count.
-    p = (1 + np.sum(values[1:] >= values[0] * (1 - 1e-9))) / (permutations + 1)
+    p = (1 + np.sum(values[1:] >= values[0] * (1 - 1e-9) - 1e-20)) / (permutations + 1)
     return Mmd(float(values[0]), float(p), bandwidth)
 
 

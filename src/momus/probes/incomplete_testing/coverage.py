@@ -50,8 +50,9 @@ def coverage(
         likelier than a crafted patch, and no accuracy figure covers a condition that is not in the test set.
     Options
         ways: columns that combine (1 to 3; 3 costs thousands of groups from 30 columns on). least_mass: conditions
-        rarer than this share of the training rows are left out. bins: quantile bins of a numeric column, beside its two tails of 5 %. rows: most
-        rows of each set (above it the share is an estimate). sweep: look for the slices with the most errors too.
+        rarer than this share of the training rows are left out. bins: quantile bins of a numeric column, beside its
+        two tails of 5 %. rows: most rows of each set (above it the share is an estimate). sweep: look for the slices
+        with the most errors too.
     Returns
         uncovered_share, exact unless rows were sampled; figures covered_1way, covered_2way (covered_3way),
         declared_uncovered, plan_gaps, leaked_rows (test rows word for word in train), shared_ids, out_of_range (test
