@@ -140,7 +140,7 @@ def _string(m: Machine) -> None:
     if len(raw) < 2 or raw[:1] != raw[-1:] or raw[:1] not in (b"'", b'"'):
         m.fail("text without quotes")
     try:
-        plain = codecs.escape_decode(raw[1:-1])[0]  # type: ignore[attr-defined]
+        plain = codecs.escape_decode(raw[1:-1])[0]
     except ValueError:
         m.fail("text with a broken escape")
     m.stack.append(plain.decode("latin-1") if len(plain) <= 300 else DATA)
@@ -380,5 +380,3 @@ def _binpersid(m: Machine) -> None:
     made = Node("persistent")
     made.add([pid])
     m.stack.append(made)
-
-

@@ -23,7 +23,7 @@ _STEP = 8192
 _LIVE = ("object", "persistent")  # kinds of values that stand for instances, which may be anything
 
 
-class Broken(Exception):  # noqa: N818 - says how the stream ends; the caller turns it into a mark
+class Broken(Exception):
     """The stream is not valid pickle from here on."""
 
 
@@ -237,7 +237,7 @@ class Machine:
     def name(self, module: Any, name: Any) -> None:
         """Push the name that ``module`` and ``name`` stand for."""
         for part in (module, name):  # text, or an object that could turn out to be text
-            if type(part) not in (str, Blob) and not (type(part) is Node and part.kind in _LIVE):
+            if type(part) not in (str, Blob) and not self.rulings.may_be_text(part):
                 self.fail("a name that is no text")
         self.stack.append(self.rulings.name(module, name, self.stream.protocol, self.at))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from momus.methods.artifacts.arrays import JoblibArrays
 from momus.methods.artifacts.opcodes import Machine, Stream
 from momus.methods.artifacts.report import Job, Limits, Region, TooMuch
@@ -23,8 +25,8 @@ def read_one(job: Job, region: Region, start: int, where: str, *, joblib: bool =
     return stream, rulings
 
 
-def scan_pickles(job: Job, region: Region, where: str) -> str:
-    """Scan a file that starts with a pickle; returns its format."""
+def scan_pickles(job: Job, region: Region, where: str, persistent: list[Any] | None = None) -> str:
+    """Scan a file that starts with a pickle; returns its format. Persistent ids are added to ``persistent``."""
     start, kind, streams = region.start, "pickle", 0
     read: list[Stream] = []
     while start < region.end:
@@ -37,6 +39,8 @@ def scan_pickles(job: Job, region: Region, where: str) -> str:
             _trailing(job, region, start, where)
             break
         rulings.commit()
+        if persistent is not None:
+            persistent += stream.persistent
         if stream.arrays:
             kind = "joblib"
             _also_plain(job, region, start, where, rulings)

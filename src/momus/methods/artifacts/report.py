@@ -89,10 +89,12 @@ class FileReport:
     def __rich__(self) -> str:
         colour = {"clean": "green", "bad": "red", "suspicious": "yellow", "unread": "magenta"}[self.verdict]
         what = f"  {self.worst.what}" if self.worst else ""
-        return f"[{colour}]{self.verdict}[/{colour}]  {self.path.name}  [dim]{self.format}[/dim]{what.replace('[', '(')}"
+        return (
+            f"[{colour}]{self.verdict}[/{colour}]  {self.path.name}  [dim]{self.format}[/dim]{what.replace('[', '(')}"
+        )
 
 
-class TooMuch(Exception):  # noqa: N818 - a signal that a bound was reached, not a fault
+class TooMuch(Exception):
     """A limit was reached; the message says which."""
 
 

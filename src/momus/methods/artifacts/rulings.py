@@ -11,6 +11,7 @@ from momus.methods.artifacts.report import Job, Mark, Severity
 from momus.methods.artifacts.values import Blob, Name, Node
 
 _HARMLESS_DUNDERS = frozenset({"__doc__", "__module__", "__dict__", "__version__", "__annotations__", "__name__"})
+_TEXT_MAKERS = frozenset({"builtins.str", "builtins.getattr"})
 _RANK = {"call": 2, "build": 1, "refer": 0}
 
 
@@ -126,6 +127,13 @@ class Rulings:
                 if type(key) is str and key[:2] == "__" == key[-2:] and key not in _HARMLESS_DUNDERS:
                     self.mark("suspicious", f"gives an instance its own {printable(key)}", at)
 
+    def may_be_text(self, value: Any) -> bool:
+        """Whether an object could turn out to be text: made by str, by getattr, or by something that is not allowed."""
+        if type(value) is not Node or value.kind != "object":
+            return False
+        maker = value.maker
+        return maker is None or str(maker) in _TEXT_MAKERS or self.rule(maker).standing != "allowed"
+
     def usable(self, value: Any, how: str) -> bool:
         """Whether a value is an allowed name that may be used this way."""
         return type(value) is Name and value.known and self._fits(self.rule(value), how)
@@ -141,7 +149,9 @@ def _done(rule: Rule) -> str:
 
 def printable(text: str, width: int = 120) -> str:
     """Text cut to ``width`` with everything but printable ASCII escaped: names come from strangers."""
-    clean = "".join(c if " " <= c <= "~" else c.encode("unicode-escape", "surrogatepass").decode() for c in text[:width])
+    clean = "".join(
+        c if " " <= c <= "~" else c.encode("unicode-escape", "surrogatepass").decode() for c in text[:width]
+    )
     return clean[:width] + ("…" if len(text) > width or len(clean) > width else "")
 
 

@@ -67,7 +67,9 @@ def scan_storages(job: Job, region: Region, start: int, body: Any, keys: Any, wh
             width = sizes[key]
             number = int.from_bytes(region.buf[position : min(position + 8, region.end)], "little")
             if number > width:
-                job.mark("suspicious", f"storage {key[:60]!r} holds {number:,} elements, more than claimed", position, where)
+                job.mark(
+                    "suspicious", f"storage {key[:60]!r} holds {number:,} elements, more than claimed", position, where
+                )
             position += 8 + width
     else:
         position += 8 * counted + sum(sizes.values())

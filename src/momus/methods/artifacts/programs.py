@@ -1,0 +1,131 @@
+"""Programs inside torch archives: TorchScript code and the graphs of exported programs."""
+
+from __future__ import annotations
+
+import re
+
+from momus.methods.artifacts.jsons import objects, parse
+from momus.methods.artifacts.report import Job, Region, TooMuch
+from momus.methods.artifacts.rulings import printable
+from momus.methods.artifacts.zips import Entry, member
+
+# Operators of PyTorch that touch files or start things; every other aten operator computes.
+_REACHES_OUT = frozenset({"from_file", "save", "load", "_load", "open", "_save", "import_ir_module", "hub", "classes"})
+_CODE_NAME = re.compile(rb"\b(torch|ops)\s*\.\s*(\w+)(?:\s*\.\s*(\w+))?")
+_OPERATORS = frozenset(
+    [
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "pow",
+        "neg",
+        "pos",
+        "ge",
+        "gt",
+        "le",
+        "lt",
+        "eq",
+        "ne",
+        "and_",
+        "or_",
+        "not_",
+        "getitem",
+        "is_",
+        "is_not",
+        "matmul",
+        "xor",
+    ]
+)
+_TORCH = frozenset(
+    [
+        "sym_float",
+        "sym_int",
+        "sym_max",
+        "sym_min",
+        "sym_not",
+        "sym_ite",
+        "sym_sum",
+        "sym_sqrt",
+        "_sym_sqrt",
+        "sym_fresh_size",
+        "_check",
+    ]
+)
+_MATH = frozenset(["ceil", "floor", "trunc", "sqrt", "pow"])
+_EXPRESSION = re.compile(r"[\w\s+\-*/(),<>=&|~%]*\Z")
+_WORD = re.compile(r"([su]\d+(_\w*)?|zuf\d+|[A-Z][A-Za-z]*|oo|zoo|int_oo|True|False|\d+)\Z")
+
+
+def scan_script(job: Job, content: Region, where: str) -> None:
+    """TorchScript source. The language has no dynamic names, so the operators it can reach are those it spells."""
+    if len(content) > job.limits.text:
+        raise TooMuch(f"has more than {job.limits.text >> 20} MiB of code")
+    for match in _CODE_NAME.finditer(content.take(0, len(content))):
+        first, second = match[1].decode(), match[2].decode()
+        third = (match[3] or b"").decode()
+        before = content.take(max(match.start() - 10, 0), min(match.start(), 10))
+        if before.endswith(b"__torch__."):
+            if second == "classes":
+                job.mark("suspicious", f"uses the native class {printable(third)}", match.start(), where)
+            continue
+        if second in _REACHES_OUT or third in _REACHES_OUT:
+            full = ".".join(p for p in (first, second, third) if p)
+            job.mark("bad", f"TorchScript code uses {full}, which reaches files", match.start(), where)
+        elif first == "ops" and second not in ("prim", "aten", "quantized", "torchvision", "prims"):
+            job.mark("suspicious", f"TorchScript code uses the custom operator {second}.{third}", match.start(), where)
+
+
+def weights(job: Job, region: Region, entries: list[Entry], where: str) -> dict[str, int]:
+    """Members of an exported program that are raw tensors, by its own lists; -1 where the size is not given."""
+    found: dict[str, int] = {}
+    for entry in entries:
+        if not entry.name.endswith(("model_weights_config.json", "model_constants_config.json")):
+            continue
+        place = f"{where}!{entry.name}" if where else entry.name
+        content = member(job, region, entry, place)
+        value = parse(job, content, place) if content is not None else None
+        folder = entry.name.rsplit("/", 1)[0]
+        listed = value.get("config") if isinstance(value, dict) else None
+        for item in listed.values() if isinstance(listed, dict) else ():
+            name = item.get("path_name") if isinstance(item, dict) else None
+            if isinstance(name, str) and item.get("use_pickle") is False:
+                found[f"{folder}/{name}"] = -1
+    return found
+
+
+def scan_exported(job: Job, content: Region, where: str) -> None:
+    """JSON of an exported program: each node names a function, each symbolic size is an expression to be evaluated."""
+    value = parse(job, content, where)
+    for item, path in objects(value):
+        target = item.get("target")
+        if isinstance(target, str) and "inputs" in item and not _allowed_target(target):
+            bad = any(p in _REACHES_OUT or p in ("os", "sys", "system", "eval", "exec") for p in target.split("."))
+            what = f"a node calls {printable(target)}, which is no tensor operator"
+            job.mark("bad" if bad else "suspicious", what, None, f"{where}{path}")
+        for key in ("expr_str", "as_expr"):
+            if isinstance(item.get(key), str):
+                _expression(job, item[key], f"{where}{path}")
+        ranges = item.get("range_constraints")
+        for key in ranges if isinstance(ranges, dict) else ():
+            _expression(job, key, f"{where}{path}")
+
+
+def _allowed_target(target: str) -> bool:
+    parts = target.split(".")
+    if not all(re.fullmatch(r"[A-Za-z_]\w*", p) for p in parts) or "__" in target.replace("__and__", ""):
+        return False
+    if parts[:3] == ["torch", "ops", "aten"] or parts[:3] == ["torch", "ops", "prims"]:
+        return len(parts) in (4, 5) and not set(parts) & _REACHES_OUT
+    if len(parts) != 2:
+        return False
+    return parts[1] in {"_operator": _OPERATORS, "torch": _TORCH, "math": _MATH}.get(parts[0], frozenset())
+
+
+def _expression(job: Job, text: str, where: str) -> None:
+    """A symbolic size goes through an evaluator: only numbers, symbols and plain arithmetic may stand in it."""
+    words = re.findall(r"\w+", text)
+    if len(text) > 2000 or not _EXPRESSION.match(text) or not all(_WORD.match(w) for w in words):
+        job.mark("bad", f"a symbolic size is no arithmetic: {printable(text, 80)}", None, where)
