@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from momus.card.schema import TargetCard
-from momus.core import digest
+from momus.core import digest, usercode
 from momus.core.errors import MissingExtra, TargetError, UnsafeArtifact
 from momus.core.samples import Samples
-from momus.targets import boosters, factory
+from momus.targets import boosters
 from momus.targets.files import FilesTarget, existing, files_target
 
 CODE_RUNS = (".joblib", ".pkl", ".pickle", ".pt", ".pth", ".pt2", ".bin", ".ckpt")
@@ -78,7 +78,7 @@ def _input(card: TargetCard) -> dict[str, Any]:
 
 def _code_digest(card: TargetCard, base: Path, path: Path | None) -> str:
     """One digest over the artifact and the code that builds it."""
-    files = [f for a in (card.factory, card.train, card.goal) if (f := factory.code_file(a, base)) and f.is_file()]
+    files = [f for a in (card.factory, card.train, card.goal) if (f := usercode.code_file(a, base)) and f.is_file()]
     parts = ([path] if path else []) + [existing(base / f) for f in card.files] + files
     return digest.of_value([digest.of_files(p for p in parts if p.is_file()), card.factory, dict(card.options)])
 
@@ -86,7 +86,7 @@ def _code_digest(card: TargetCard, base: Path, path: Path | None) -> str:
 def _train(card: TargetCard, base: Path) -> Any:
     if card.train is None:
         return None
-    function = factory.load(card.train, base)
+    function = usercode.load(card.train, base)
     return lambda x, y, seed: function(x, y, seed)
 
 
@@ -107,7 +107,7 @@ def _sklearn(card: TargetCard, base: Path, path: Path | None, samples: Samples |
         raise TargetError(
             "give a model file or a factory, not both", place=f"target '{card.name}'", hint="Remove path or factory"
         )
-    model = fitting.load(path) if path is not None else factory.made(str(card.factory), base, card.options)
+    model = fitting.load(path) if path is not None else usercode.made(str(card.factory), base, card.options)
     return sklearn_target(
         model,
         classes=class_names(card, samples),
@@ -130,7 +130,7 @@ def _torch(card: TargetCard, base: Path, path: Path | None, samples: Samples | N
             raise
         raise MissingExtra.of("PyTorch targets", "torch", "torch") from error
     if card.factory is not None:
-        module = factory.made(card.factory, base, card.options)
+        module = usercode.made(card.factory, base, card.options)
         if path is not None:
             module = torch_load.load_weights(module, path)
     elif path is not None and path.suffix.lower() == ".pt2":
@@ -180,9 +180,9 @@ def _callable(card: TargetCard, base: Path, path: Path | None, samples: Samples 
     from momus.targets.callable_ import callable_target
 
     address = str(card.factory)
-    function = factory.load(address, base)
-    if isinstance(function, type) or card.options or factory.takes(function) == 0:
-        function = factory.made(address, base, card.options)
+    function = usercode.load(address, base)
+    if isinstance(function, type) or card.options or usercode.takes(function) == 0:
+        function = usercode.made(address, base, card.options)
     return callable_target(
         function,
         name=card.name,
@@ -204,11 +204,11 @@ def _policy(card: TargetCard, base: Path, path: Path | None, samples: Samples | 
     act: Any = card.factory if card.factory is not None else path
     if card.factory is not None and (card.options or path is not None):
         options = dict(card.options) | ({"path": str(path)} if path is not None else {})
-        act = factory.made(card.factory, base, options)
+        act = usercode.made(card.factory, base, options)
     return policy_target(
         act,
         card.env,
-        goal=None if card.goal is None else factory.load(card.goal, base),
+        goal=None if card.goal is None else usercode.load(card.goal, base),
         name=card.name,
         base=base,
         identity=_code_digest(card, base, path),

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from momus.core import digest
+from momus.core import digest, usercode
 from momus.core.capabilities import TargetInfo
 from momus.core.errors import MissingExtra, TargetError
 from momus.core.samples import NumpyArray
-from momus.targets import answers, factory
+from momus.targets import answers
 
 MakeEnv = Callable[[], Any]
 Goal = Callable[[Sequence[Any], Any], float]
@@ -139,7 +139,7 @@ def env_maker(spec: Any, base: Path) -> MakeEnv:
         return spec  # type: ignore[no-any-return]
     text = str(spec)
     if ".py:" in text:
-        return factory.load(text, base)
+        return usercode.load(text, base)
     return lambda: _registered(text)
 
 
@@ -193,8 +193,8 @@ def _chooser(act: Any, base: Path) -> Callable[[Any], Any]:
             from momus.targets.files import existing
 
             return load_table(existing(base / text))
-        act = factory.load(text, base)
-    if callable(act) and (isinstance(act, type) or factory.takes(act) == 0):
+        act = usercode.load(text, base)
+    if callable(act) and (isinstance(act, type) or usercode.takes(act) == 0):
         with answers.asking("policy", None, "was built"):
             act = act()
     if callable(getattr(act, "act", None)):
@@ -239,7 +239,7 @@ def _identity(act: Any, choose: Any, base: Path) -> str:
     from momus.targets.callable_ import source_digest
 
     if isinstance(act, str | Path):
-        file = factory.code_file(str(act), base) or (base / str(act))
+        file = usercode.code_file(str(act), base) or (base / str(act))
         return digest.of_file(file) if file.is_file() else str(act)
     return source_digest(choose)
 

@@ -180,7 +180,7 @@ def _scaled(image: NumpyArray, inner: tuple[int, int]) -> NumpyArray:
     planes = [Image.fromarray(np.ascontiguousarray(image[..., c], dtype=np.float32)) for c in range(image.shape[-1])]
     smooth: NumpyArray = np.stack([np.asarray(p.resize(to, Image.Resampling.BICUBIC)) for p in planes], axis=-1)
     if image.dtype == np.uint8:
-        return np.rint(np.clip(smooth, 0, 255)).astype(np.uint8)
+        return np.asarray(np.rint(np.clip(smooth, 0, 255)), dtype=np.uint8)
     return np.asarray(np.clip(smooth, float(image.min()), float(image.max())))  # the cubic kernel overshoots at edges
 
 
