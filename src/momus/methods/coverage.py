@@ -12,6 +12,7 @@ from momus.core.samples import NumpyArray, Samples
 from momus.methods.describe import Description, aligned, describe
 
 LIMIT_COLUMNS = 60
+LEAST_SEEN = 10  # training rows that a condition needs to count as part of operation
 TAIL = 0.05  # each end of a numeric column is a condition of its own: that is where tests are thin
 
 
@@ -116,8 +117,9 @@ class Covered:
 
 
 def cover(c: Conditions, *, ways: int = 2, least_mass: float = 0.01, least_rate: float = 0.1) -> Covered:
-    """Conditions of one to ``ways`` columns that hold at least ``least_mass`` of the training rows, and whether the
-    test rows meet them at all, and at no less than ``least_rate`` of the rate at which training rows do.
+    """Conditions of one to ``ways`` columns that the test rows do not meet, or at under ``least_rate`` of their share.
+
+    A condition counts where at least ``least_mass`` of the training rows, and ten of them, live in it.
 
     Rarer cells are left out: a random test set of a few hundred rows would miss them by chance. A pair is not listed
     where one of its values alone is untested already. Cost: two bincounts for each group of columns.
@@ -137,7 +139,7 @@ def cover(c: Conditions, *, ways: int = 2, least_mass: float = 0.01, least_rate:
             key, key_test = key * sizes[j] + train[j], key_test * sizes[j] + test[j]
         count = np.bincount(key, minlength=int(np.prod(shape)))
         count_test = np.bincount(key_test, minlength=len(count))
-        present = count >= max(1.0, least_mass * n)
+        present = count >= max(LEAST_SEEN, least_mass * n)
         absent = present & (count_test < np.maximum(1.0, least_rate * count * len(c.test) / n))
         cells[len(group)] += int(present.sum())
         tested_cells[len(group)] += int((present & ~absent).sum())

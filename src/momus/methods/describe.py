@@ -35,7 +35,8 @@ def describe(samples: Samples) -> Description:
     """
     if samples.is_image:
         return _images(samples.x)
-    x = np.asarray(samples.x, dtype=float).reshape(len(samples), -1)
+    x = np.asarray(samples.x, dtype=float)
+    x = x.reshape(len(x), int(np.prod(x.shape[1:])))
     if len(samples.columns) != x.shape[1]:
         return Description(x, tuple(f"x{j}" for j in range(x.shape[1])), (None,) * x.shape[1])
     parts: list[NumpyArray] = []
@@ -129,7 +130,8 @@ def filled(values: NumpyArray, by: NumpyArray) -> NumpyArray:
 
 def row_keys(samples: Samples) -> NumpyArray:
     """One 64-bit key per row over x and y: equal rows have equal keys (a million rows collide with odds of 3e-8)."""
-    flat = np.ascontiguousarray(samples.x).reshape(len(samples), -1)
+    flat = np.ascontiguousarray(samples.x)
+    flat = flat.reshape(len(flat), int(np.prod(flat.shape[1:])))
     if flat.dtype.kind == "f":
         flat = flat + 0.0  # -0.0 and 0.0 are the same value
     y = None if samples.y is None else np.asarray(samples.y, dtype=float).tobytes()

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from momus.core.capabilities import TargetInfo
+from momus.core.evidence import Table
+from momus.core.meter import Budget
+from momus.core.samples import Samples
+from momus.probes.incomplete_testing.coverage import coverage
+from momus.zoo import cases
+from momus.zoo.tables import fitted, people
+
+LIMIT = 0.1
+
+
+class Named:
+    """A target of which nothing is known but its name."""
+
+    info = TargetInfo(name="dark", task="artifact", adapter="none", digest="0")
+
+
+@pytest.mark.parametrize("case", cases("incomplete_testing.coverage", 3), ids=lambda c: c.name)
+def test_twins_at_the_default_limit(case) -> None:  # type: ignore[no-untyped-def]
+    m = coverage(case.target, context=case.context, **case.data)
+    assert m.caveats == ()
+    assert m.ci.low > LIMIT if case.faulty else m.ci.high <= LIMIT
+
+
+def test_missing_conditions_are_named_and_weighed() -> None:
+    rng = np.random.default_rng(0)
+    train, test = people(3000, rng), people(2000, rng)
+    m = coverage(Named(), train=train, test=test.take(test.groups["site"] != "hill"))
+    table = next(e for e in m.evidence if isinstance(e, Table))
+    assert table.rows[0][0] == "site = hill"
+    assert m.value == pytest.approx(np.mean(train.groups["site"] == "hill"))
+    assert m.ci.method == "exact" and m.figure("covered_1way").value < 1
+
+
+def test_a_sampled_share_has_a_width() -> None:
+    rng = np.random.default_rng(1)
+    train, test = people(3000, rng), people(2000, rng)
+    m = coverage(Named(), train=train, test=test.take(test.groups["site"] != "hill"), rows=1000)
+    assert m.ci.method == "wilson" and m.ci.low < np.mean(train.groups["site"] == "hill") < m.ci.high
+
+
+def test_gaps_of_the_plan_forbid_a_pass_unless_waived() -> None:
+    rng = np.random.default_rng(2)
+    train, test = people(2000, rng), people(2000, rng)
+    gaps = [{"mode": "inversion", "probe": "", "why": "no-probe"}, {"mode": "natural", "probe": "", "why": "waived"}]
+    m = coverage(Named(), train=train, test=test, context={"gaps": gaps})
+    assert [(c.code, c.blocks) for c in m.caveats] == [("plan-gaps", "pass")]
+    assert m.figure("plan_gaps").value == 1
+    assert coverage(Named(), train=train, test=test, context={"gaps": gaps[1:]}).caveats == ()
+
+
+def test_untested_conditions_count_unless_somebody_accepted_them() -> None:
+    rng = np.random.default_rng(3)
+    train, test = people(2000, rng), people(2000, rng)
+    night = {"name": "at night", "tested": False, "data": []}
+    domain = {"domain": {"columns": {"site": ["hill"]}, "conditions": [night]}}
+    m = coverage(Named(), train=train, test=test, context={"domain": domain})
+    assert m.value == 0.5 and m.figure("declared_uncovered").n == 2
+    accepted = {"domain": {"columns": {"site": ["hill"]}, "conditions": [{**night, "accepted_by": "board"}]}}
+    m = coverage(Named(), train=train, test=test, context={"domain": accepted})
+    assert m.value == 0.0
+    assert any("accepted by board" in str(e) for e in m.evidence)
+
+
+def test_bad_slices_are_found_where_the_target_predicts() -> None:
+    rng = np.random.default_rng(4)
+    train, test = people(3000, rng, noise=0.3), people(4000, rng, noise=0.3)
+    y = np.asarray(test.y).copy()
+    corner = (test.groups["site"] == "hill") & (test.groups["sex"] == "male")
+    y[corner] = 1 - y[corner]
+    m = coverage(fitted(LogisticRegression(), train, "line"), train=train, test=Samples(**{**test.__dict__, "y": y}))
+    note = m.figure("worst_slice_error").note
+    assert "site = hill" in note and "sex = male" in note and m.figure("worst_slice_error").value > 0.7
+    quiet = coverage(fitted(LogisticRegression(), train, "line"), train=train, test=test, budget=Budget(queries=10))
+    assert [c.blocks for c in quiet.caveats] == ["none"]
+
+
+def test_leaked_rows_forbid_a_pass() -> None:
+    rng = np.random.default_rng(5)
+    train = people(2000, rng)
+    m = coverage(Named(), train=train, test=train.take(slice(0, 1000)))
+    assert [(c.code, c.blocks) for c in m.caveats] == [("leakage", "pass")]
+    assert m.figure("leaked_rows").value == 1.0
+
+
+def test_images_have_conditions_too() -> None:
+    rng = np.random.default_rng(6)
+    bright = rng.integers(0, 2, 800).astype(bool)
+    x = (rng.integers(0, 128, (800, 6, 6, 1)) + 100 * bright[:, None, None, None]).astype(np.uint8)
+    train, test = Samples(x[:400]), Samples(x[400:])
+    assert coverage(Named(), train=train, test=test).value < 0.1
+    assert coverage(Named(), train=train, test=test.take(~bright[400:])).value > 0.4
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_few_rows_say_nothing(n: int) -> None:
+    rng = np.random.default_rng(7)
+    m = coverage(Named(), train=people(100, rng), test=people(20, rng).take(slice(0, n)))
+    assert [c.code for c in m.caveats] == ["too-few-samples"] and m.caveats[0].blocks == "both"

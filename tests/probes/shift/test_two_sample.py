@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+from momus.core.capabilities import TargetInfo
+from momus.core.errors import ProbeError
+from momus.core.meter import Budget
+from momus.core.samples import Column, Samples
+from momus.probes.shift.two_sample import two_sample
+from momus.zoo import cases
+from momus.zoo.tables import fitted, people, with_x
+
+LIMIT = 0.1
+
+
+class Named:
+    """A target of which nothing is known but its name."""
+
+    info = TargetInfo(name="dark", task="classifier", adapter="none", digest="0")
+
+
+@pytest.mark.parametrize("case", cases("shift.two_sample", 3), ids=lambda c: c.name)
+def test_twins_at_the_default_limit(case) -> None:  # type: ignore[no-untyped-def]
+    m = two_sample(case.target, **case.data)
+    assert m.caveats == ()
+    assert m.ci.low > LIMIT if case.faulty else m.ci.high <= LIMIT
+
+
+def test_the_moved_column_is_named_and_the_effect_right() -> None:
+    rng = np.random.default_rng(0)
+    train, test = people(5000, rng), people(5000, rng)
+    m = two_sample(Named(), train=train, test=with_x(test, "debt", test.x[:, 1] - 0.5))
+    assert m.scope["worst_column"] == "debt" and m.figure("columns_moved").value == 1
+    assert m.value == pytest.approx(0.1974, abs=0.03)  # 2 Phi(0.25) - 1
+    assert m.figure("mmd_p").value <= 0.01
+    auc = m.figure("classifier_auc").ci
+    assert auc is not None and auc.low > 0.55
+
+
+def test_false_alarms_stay_within_five_in_a_hundred() -> None:
+    alarms = moved = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        m = two_sample(Named(), train=people(300, rng), test=people(300, rng), seed=seed, permutations=99)
+        alarms += m.ci.low > 0
+        moved += m.figure("columns_moved").value > 0
+    assert alarms <= 4 and moved <= 6
+
+
+def test_a_joint_change_is_seen_jointly() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(6000, 2))
+    turned = rng.multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], 6000)
+    columns = (Column("a"), Column("b"))
+    m = two_sample(Named(), train=Samples(x, columns=columns), test=Samples(turned, columns=columns))
+    assert m.ci.high < LIMIT and m.figure("mmd_p").value <= 0.01
+
+
+def test_missing_values_that_appear_are_a_shift() -> None:
+    rng = np.random.default_rng(2)
+    train, test = people(3000, rng), people(3000, rng)
+    x = test.x.copy()
+    x[rng.random(3000) < 0.4, 3] = np.nan
+    m = two_sample(Named(), train=train, test=replace(test, x=x))
+    assert m.scope["worst_column"] == "visits" and m.value == pytest.approx(0.4, abs=0.05)
+
+
+def test_reference_and_current_take_the_place_of_train_and_test() -> None:
+    rng = np.random.default_rng(3)
+    train, test = people(2000, rng), people(2000, rng)
+    moved = with_x(test, "age", test.x[:, 2] + 2)
+    m = two_sample(Named(), train=train, test=test, current=moved)
+    assert m.scope["worst_column"] == "age"
+    assert two_sample(Named(), train=train, test=test, reference=moved, current=moved).value == 0
+
+
+def test_harm_is_told_and_forbids_a_pass_where_the_relation_changed() -> None:
+    rng = np.random.default_rng(4)
+    train, test, later = (people(3000, rng, noise=0.3) for _ in "abc")
+    target = fitted(LogisticRegression(), train, "line")
+    turned = replace(later, y=1 - np.asarray(later.y))
+    m = two_sample(target, train=train, test=test, reference=test, current=turned)
+    assert m.ci.high <= LIMIT  # the columns stand still
+    assert m.figure("accuracy_change").value < -0.6
+    assert [c.code for c in m.caveats] == ["accuracy-fell"] and m.caveats[0].blocks == "pass"
+    assert m.figure("prediction_shift").value < 0.05
+
+
+def test_a_regressor_tells_its_error() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(1000, 2))
+    train = Samples(x, x[:, 0] + 0.1 * rng.normal(size=1000), columns=(Column("a"), Column("b")))
+    target = fitted(LinearRegression(), train, "line")
+    m = two_sample(target, train=train, test=replace(train, y=train.y + 1.0))
+    assert m.figure("mean_absolute_error_change").value == pytest.approx(0.92, abs=0.05)
+
+
+def test_images_that_get_dark() -> None:
+    rng = np.random.default_rng(6)
+    x = rng.integers(0, 256, (300, 8, 8, 3), dtype=np.uint8)
+    m = two_sample(Named(), train=Samples(x[:150]), test=Samples(x[150:] // 2))
+    assert m.value > 0.9
+
+
+def test_other_columns_are_an_error() -> None:
+    rng = np.random.default_rng(7)
+    train = people(100, rng)
+    other = replace(train, x=train.x[:, :3], columns=train.columns[:3])
+    with pytest.raises(ProbeError, match="different columns"):
+        two_sample(Named(), train=train, test=other)
+
+
+def test_no_queries_left_costs_only_the_harm() -> None:
+    rng = np.random.default_rng(8)
+    train, test = people(500, rng), people(500, rng)
+    target = fitted(LogisticRegression(), train, "line")
+    m = two_sample(target, train=train, test=test, budget=Budget(queries=100))
+    assert [c.blocks for c in m.caveats] == ["none"] and m.cost.queries <= 100
+
+
+@pytest.mark.parametrize("n", [0, 1, 10])
+def test_few_rows_say_nothing(n: int) -> None:
+    rng = np.random.default_rng(9)
+    m = two_sample(Named(), train=people(100, rng), test=people(20, rng).take(slice(0, n)))
+    assert [c.blocks for c in m.caveats] == ["both"] and (m.ci.low, m.ci.high) == (0.0, 1.0)
+
+
+def test_seeded() -> None:
+    rng = np.random.default_rng(10)
+    train, test = people(200, rng), people(200, rng)
+    one, two = (two_sample(Named(), train=train, test=test).model_dump(exclude={"cost"}) for _ in "ab")
+    assert one == two
