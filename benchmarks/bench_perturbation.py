@@ -63,9 +63,9 @@ def torchattacks_attacks(model: Any, x: Any, y: Any) -> dict[str, Attack]:
 
 
 def foolbox_attacks(model: Any, x: Any, y: Any) -> dict[str, Attack]:
-    if importlib.util.find_spec("git") is None:
+    if "git" not in sys.modules and importlib.util.find_spec("git") is None:
         # Foolbox imports GitPython only for its model zoo, which is not used here: a placeholder lets it be imported.
-        sys.modules.setdefault("git", types.SimpleNamespace(Repo=None, GitCommandError=OSError))  # type: ignore[arg-type]
+        sys.modules["git"] = types.SimpleNamespace(Repo=None)  # type: ignore[assignment]
     import foolbox
 
     wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
@@ -139,6 +139,7 @@ def _on_one_model(kind: str, repetitions: int) -> list[dict[str, Any]]:
     tools = {name: make(copy.deepcopy(plain), x, y) for name, make in TOOLS.items()}
     out = []
     for attack in ("PGD-40", "Square-1000"):
+        print(f"{kind}, {attack} ...", file=sys.stderr, flush=True)
         seconds: dict[str, list[float]] = {}
         accuracy: dict[str, list[float]] = {}
         for seed in range(repetitions):

@@ -217,8 +217,8 @@ class Domain:
             reach = self._reach(x)
             broken["a column out of reach was changed"] = some(moved & ~reach)
         if self.whole is not None:
-            change = x - x0
-            broken["not a whole number"] = some(self.whole & moved & (xp.abs(change - xp.round(change)) > 1e-4))
+            change = xp.where(moved & xp.isfinite(x), x - x0, xp.zeros_like(x))
+            broken["not a whole number"] = some(self.whole & (xp.abs(change - xp.round(change)) > 1e-4))
         if self.groups or self.codes:
             broken.update(self._check_categories(x, x0))
         return broken
