@@ -128,6 +128,14 @@ def test_m08_conflict_is_kept() -> None:
         ("M03", {"data.class": "confidential"}, "TM-3a", "critical"),
         ("M05", {"use.security": True}, "TM-5a", "important"),
         ("M06", {"data.class_is_person": False, "use.decides_others": False, "use.safety": False}, "TM-6", "important"),
+        ("M01", {}, "TM-1a", "critical"),
+        ("M02", {}, "TM-2a", "critical"),
+        ("M03", {}, "TM-3a", "critical"),
+        ("M04", {}, "BB-4", "critical"),
+        ("M05", {}, "TM-5a", "important"),
+        ("M06", {}, "TM-6", "critical"),
+        ("M08", {}, "TM-8a", "important"),
+        ("M11", {}, "TM-11", "critical"),
         ("M07", {}, "TM-7", "critical"),
         ("M09", {}, "TM-9", "critical"),
         ("M10", {}, "TM-10", "critical"),
@@ -143,6 +151,13 @@ def test_known_answers(mode, facts, row, severity) -> None:
     verdict = level(mode, facts)
     assert (verdict.row, verdict.severity) == (row, Severity(severity))
     assert verdict.reasons
+
+
+def test_open_facts_are_named() -> None:
+    verdict = level("M05", {})
+    assert verdict.unknown == ("use.security",)
+    assert "unknown never lowers" in " ".join(verdict.reasons)
+    assert level("M05", {"use.security": True}).unknown == ()
 
 
 def test_variant_restricts() -> None:

@@ -27,6 +27,7 @@ def test_every_term_finds_itself_first(term) -> None:
         ("Trojans", "M10"),
         ("membrship infrence", "M04"),
         ("model steeling", "M05"),
+        ("LqB encoding of training data", "M08"),
         ("adversarial-examples", "M01"),
         ("reward-hacking", "M12"),
         ("memorization", "M03"),
