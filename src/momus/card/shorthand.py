@@ -10,6 +10,7 @@ SHARED = frozenset({"format", "label", "columns", "groups", "id", "time", "drop"
 _ADAPTERS = {
     ".onnx": "onnx", ".pt": "torch", ".pth": "torch", ".pt2": "torch", ".safetensors": "torch",
     ".joblib": "sklearn", ".pkl": "sklearn", ".pickle": "sklearn", ".skops": "sklearn",
+    ".json": "sklearn", ".ubj": "sklearn", ".lgb": "sklearn",
 }  # fmt: skip
 
 

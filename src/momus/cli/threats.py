@@ -45,29 +45,28 @@ def _show(model: Any, details: list[str], *, details_only: bool) -> None:
     from momus.threats import show
 
     console = Console(highlight=False)
+    flat = not console.is_terminal  # a line stays one line for grep and diff
     if not details_only:
-        console.print(f"[bold]{show.plain(model.system)}[/bold]  {show.summary_markup(model)}\n")
-        _rows(console, model)
+        console.print(f"[bold]{show.plain(model.system)}[/bold]  {show.summary_markup(model)}\n", soft_wrap=flat)
+        for threat in model.modes.values():
+            console.print(show.line_markup(threat, 10_000 if flat else console.width), soft_wrap=True)
     for slug in details:
-        console.print(f"\n{show.detail_markup(model.modes[slug])}", soft_wrap=not console.is_terminal)
-    if details_only:
-        return
-    for chain in model.chains:
-        arrow = " → " if chain.kind == "leads" else " hides "
-        ends = arrow.join(chain.modes) if len(chain.modes) > 1 else f"{chain.modes[0]} hides all"
-        console.print(f"[dim]{'chain' if chain.kind == 'leads' else 'mask '}  {ends}: {chain.says}[/dim]")
-    asked = [(q, modes) for q, modes in model.questions if q.settles][:3]
-    for question, modes in asked:
-        console.print(f"ask    {question.id}: {question.text}  [dim]({len(modes)} modes)[/dim]")
+        console.print(f"\n{show.detail_head(model.modes[slug])}", soft_wrap=flat)
+        _details(console, show.detail_rows(model.modes[slug]), flat)
+    for line in [] if details_only else ["", *show.tail_markup(model)]:
+        console.print(line, soft_wrap=flat)
 
 
-def _rows(console: Any, model: Any) -> None:
-    from momus.threats import show
+def _details(console: Any, rows: list[tuple[str, str]], flat: bool) -> None:
+    """Labels in one column and text that wraps in the next; plain lines where nobody reads them on a screen."""
+    from rich.table import Table
 
-    wide = max(40, console.width) if console.is_terminal else 10_000
-    for threat in model.modes.values():
-        head = show.row_markup(threat)
-        rest = f"{show.rules_words(threat):<12} {threat.reason}"
-        room = wide - show.ROW_WIDTH - 1
-        text = rest if len(rest) <= room else f"{rest[: room - 1]}…"
-        console.print(head + f"[dim]{show.plain(text)}[/dim]", soft_wrap=True)
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(min_width=10, style="dim", justify="right")
+    grid.add_column(ratio=1)
+    for label, text in rows:
+        if flat:
+            console.print(f"  {label:<9} {text}", soft_wrap=True)
+        grid.add_row(label, text)
+    if not flat:
+        console.print(grid)

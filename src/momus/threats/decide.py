@@ -121,7 +121,7 @@ def _mode(
     twice = sum(h.effect.twice is not None and h.effect.twice.truth(facts) is True for h in true)
     raised = len({h.rule.id for h in _raises(true)}) + twice if verdict == "raised" else 0
     declared = verdict == "not_applicable" and _only_declared(true, facts)
-    fired = [_fired(h, facts) for h in true]
+    fired = _fired(true, facts)
     if declared:
         fired.append(_declared(book, true, facts))
     bar = _severity(mode.slug, verdict, true, facts)
@@ -164,15 +164,23 @@ def _used(condition: Condition, facts: Facts) -> dict[str, str]:
     return {leaf.fact: _said(facts[leaf.fact]) for leaf in condition.leaves() if leaf.fact in facts}
 
 
-def _fired(held: _Held, facts: Facts) -> Fired:
-    effect = "applies, raised" if held.effect.raised else held.effect.kind.replace("_", " ")
-    return Fired(
-        id=held.rule.id,
-        effect=effect,
-        premise=held.rule.premise,
-        because=held.rule.because,
-        facts=_used(held.rule.when, facts),
-    )
+def _fired(true: list[_Held], facts: Facts) -> list[Fired]:
+    """Each rule once, with all it says about the mode."""
+    said: dict[str, list[str]] = {}
+    for h in true:
+        word = "applies, raised" if h.effect.raised else h.effect.kind.replace("_", " ")
+        said.setdefault(h.rule.id, []).append(word)
+    rules = {h.rule.id: h.rule for h in true}
+    return [
+        Fired(
+            id=rule.id,
+            effect=", ".join(said[rule.id]),
+            premise=rule.premise,
+            because=rule.because,
+            facts=_used(rule.when, facts),
+        )
+        for rule in rules.values()
+    ]
 
 
 def _only_declared(true: list[_Held], facts: Facts) -> bool:
@@ -192,7 +200,11 @@ def _reason(verdict: Verdict, true: list[_Held], held: list[_Held], facts: Facts
         return f"not known: {', '.join(open_facts)}"
     if verdict == "unlikely" and not true:
         count = sum(h.effect.kind == "applies" for h in held)
-        return f"none of the {count} premises that would make it apply holds"
+        return (
+            "the premise that would make it apply does not hold"
+            if count == 1
+            else f"none of the {count} premises that would make it apply holds"
+        )
     base = [h for h in true if h.effect.kind in ("applies", "unlikely", "not_applicable")]
     text = "; ".join(dict.fromkeys(h.rule.premise for h in base[:2]))
     worse = [h for h in true if h.effect.kind == "raised"]

@@ -100,6 +100,11 @@ class ModeThreat(Record):
             return "declared not applicable"
         return "raised twice" if self.verdict == "raised" and self.raised == 2 else WORDS[self.verdict]
 
+    def __rich__(self) -> str:
+        from momus.threats.show import detail_head, detail_rows
+
+        return "\n".join([detail_head(self), *(f"  {label:<9} {text}" for label, text in detail_rows(self))])
+
 
 class FlowState(Record):
     """One of the ten information flows and whether this system has it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from momus.core.records import Severity
-from momus.threats.model import WORDS, ModeThreat, ThreatModel
+from momus.threats.model import WORDS, ModeThreat, ThreatModel, Verdict
 
 SIGNS = {"raised": "▲", "applies": "●", "undetermined": "?", "unlikely": "○", "not_applicable": "–"}
 _STYLES = {
@@ -17,7 +17,7 @@ _STYLES = {
 }
 
 
-ROW_WIDTH = 2 + 4 + 19 + 23 + 12
+ROW_WIDTH = 2 + 4 + 19 + 15 + 12
 
 
 def plain(text: str) -> str:
@@ -41,42 +41,70 @@ def rules_words(threat: ModeThreat) -> str:
 def row_markup(threat: ModeThreat) -> str:
     """One mode in one line: sign, id, name, verdict, severity, rules."""
     style = _STYLES[threat.verdict]
+    words = "declared n/a" if threat.declared else threat.words
     return (
-        f"[{style}]{SIGNS[threat.verdict]}[/] {threat.id} {threat.mode:<18} [{style}]{threat.words:<22}[/] "
+        f"[{style}]{SIGNS[threat.verdict]}[/] {threat.id} {threat.mode:<18} [{style}]{words:<14}[/] "
         f"{severity_words(threat):<12}"
     )
 
 
-def detail_markup(threat: ModeThreat) -> str:
-    """Everything about one mode: rules with their facts, attackers, flows, severity, questions, mitigations."""
-    lines = [f"[bold]{threat.id} {threat.name}[/bold]: {threat.words}"]
+def line_markup(threat: ModeThreat, width: int) -> str:
+    """One mode in one line of at most ``width`` columns: :func:`row_markup`, rules, reason."""
+    rest = f"{rules_words(threat):<12} {threat.reason}"
+    room = max(20, width - ROW_WIDTH - 1)
+    return row_markup(threat) + f"[dim]{plain(rest if len(rest) <= room else f'{rest[: room - 1]}…')}[/dim]"
+
+
+def tail_markup(model: ThreatModel) -> list[str]:
+    """What follows the 17 lines: how modes lead to or hide one another, and what to find out first."""
+    lines = []
+    for chain in model.chains:
+        names = (" → " if chain.kind == "leads" else " hides ").join(chain.modes)
+        ends = names if len(chain.modes) > 1 else f"{names} hides all"
+        lines.append(f"[bold]{'chain' if chain.kind == 'leads' else 'mask '}[/bold]  {ends}: [dim]{chain.says}[/dim]")
+    for question, modes in [(q, m) for q, m in model.questions if q.settles][:3]:
+        lines.append(f"[bold]ask  [/bold]  {question.id}: {question.text} [dim]({', '.join(modes)})[/dim]")
+    return lines
+
+
+def detail_rows(threat: ModeThreat) -> list[tuple[str, str]]:
+    """Everything about one mode as (label, markup): rules with their facts, attackers, flows, severity, what to do."""
+    rows = []
     for rule in threat.rules:
         facts = ", ".join(f"{key}={value}" for key, value in rule.facts.items())
-        lines.append(f"  {rule.id}  {rule.premise} ({rule.effect}){f'  · {plain(facts)}' if facts else ''}")
-        lines.append(f"       {rule.because}")
-    lines += [
-        f"  attacker    {who.place}, {who.knowledge}: {', '.join(who.capability)} ({who.rule})"
+        rows.append((rule.id, f"{rule.premise} ({rule.effect}){f': [dim]{plain(facts)}[/dim]' if facts else ''}"))
+        rows.append(("", rule.because))
+    rows += [
+        ("attacker", f"{who.place}, {who.knowledge}: {', '.join(who.capability)} ({who.rule})")
         for who in threat.attackers
     ]
     flows = [f"{f.text}{' ?' if f.present == 'unknown' else ''}{'' if f.primary else ' (helps)'}" for f in threat.flows]
-    if flows:
-        lines.append(f"  flows       {', '.join(flows)}")
+    if flows and threat.verdict != "not_applicable":
+        rows.append(("flows", ", ".join(flows)))
     if threat.severity is not None:
-        lines.append(f"  severity    {severity_words(threat)}, row {threat.row} ({threat.source})")
-        lines += [f"              {plain(reason)}" for reason in threat.severity_reasons]
+        rows.append(("severity", f"{severity_words(threat)}, row {threat.row} ({threat.source})"))
+        rows += [("", plain(reason)) for reason in threat.severity_reasons]
     for question in threat.questions:
         numbers = f" ({', '.join(question.numbers)})" if question.numbers else ""
         role = "settles it" if question.settles else "could raise it"
-        lines.append(f"  question    {question.id}: {question.text}{numbers} \\[{role}]")
+        rows.append(("question", f"{question.id}: {question.text}{numbers} [dim]{role}[/dim]"))
     if threat.verdict != "not_applicable":
-        lines += [f"  do          {m.text} ({m.id})" for m in threat.mitigations]
-    return "\n".join(lines)
+        rows += [("do", f"{m.text} [dim]({m.id})[/dim]") for m in threat.mitigations]
+    return rows
+
+
+def detail_head(threat: ModeThreat) -> str:
+    """The title above the details of one mode."""
+    return f"[bold]{threat.id} {threat.name}[/bold]  {threat.words}: {plain(threat.reason)}"
 
 
 def summary_markup(model: ThreatModel) -> str:
     """How many of the 17 have which verdict, and how much is known."""
-    counts = ", ".join(f"{model.count(v)} {WORDS[v]}" for v in WORDS if model.count(v))  # type: ignore[arg-type]
-    return f"{counts}. {model.facts_known} facts known, {model.facts_unknown} unknown."
+    raised, here = model.count("raised"), model.count("raised") + model.count("applies")
+    parts = [f"{here} of 17 apply{f' ({raised} raised)' if raised else ''}"]
+    others: tuple[Verdict, ...] = ("undetermined", "unlikely", "not_applicable")
+    parts += [f"{model.count(v)} {WORDS[v]}" for v in others if model.count(v)]
+    return f"{', '.join(parts)}; {model.facts_known} facts known, {model.facts_unknown} unknown"
 
 
 def as_markup(model: ThreatModel) -> str:
