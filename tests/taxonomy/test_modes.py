@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -138,6 +139,15 @@ def test_chains() -> None:
     leads = {(m.id, r.mode) for m in TAX.modes for r in m.related}
     assert all(target in IDS and target != source for source, target in leads)
     assert {("M05", "M01"), ("M05", "M03"), ("M05", "M04"), ("M09", "M10"), ("M10", "M07"), ("M11", "M02")} <= leads
+
+
+def test_chains_of_the_rules_are_told_by_the_modes() -> None:
+    from momus.taxonomy.rules import load_book
+
+    told = {(m.id, r.mode) for m in TAX.modes for r in m.related}
+    for chain in load_book().chains:
+        pairs = [p for p in pairwise(chain.modes) if "*" not in p]
+        assert all(p in told or p[::-1] in told for p in pairs), chain
 
 
 def test_known_discrepancies_are_told() -> None:
