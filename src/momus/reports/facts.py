@@ -28,7 +28,7 @@ def of_mode(mode: FailureMode) -> ModeFacts:
         definition=mode.definition,
         example=mode.example,
         intentional=mode.intentional,
-        compromised=tuple(Compromise(source=_SOURCES.get(k, k), lost=tuple(v)) for k, v in mode.cia.items() if v),
+        compromised=_compromised(mode),
         knowledge=", ".join(mode.knowledge),
         access_violated="n/a" if mode.access_violated is None else "yes" if mode.access_violated else "no",
         access_note=mode.access_note,
@@ -40,6 +40,15 @@ def of_mode(mode: FailureMode) -> ModeFacts:
         mitigations=tuple(Mitigation(id=m.id, source=m.source, name=m.name, text=m.text) for m in mode.mitigations),
         legal_questions=mode.legal_questions,
     )
+
+
+def _compromised(mode: FailureMode) -> tuple[Compromise, ...]:
+    """What is lost, with all the sources that say so; where they disagree each has its line."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for source, lost in mode.cia.items():
+        if lost:
+            found.setdefault(tuple(lost), []).append(_SOURCES.get(source, source))
+    return tuple(Compromise(source=", ".join(sources), lost=lost) for lost, sources in found.items())
 
 
 def of_threat(threat: ModeThreat | None) -> dict[str, Any]:

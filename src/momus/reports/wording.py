@@ -47,6 +47,18 @@ _METRICS = {
     "proxy_gap": "proxy gap",
     "uncovered_share": "uncovered share",
 }
+# For readers to whom the name of a metric says nothing.
+_PLAIN_METRICS = {
+    "attack_success_rate": "the share of inputs that could be turned",
+    "tpr_at_1pct_fpr": "the share of training records that were recognised at one false alarm in a hundred",
+    "refused_files": "the number of files that may run code when they are loaded",
+    "shift_effect": "how far the most moved column has moved, from 0 to 1",
+    "worst_group_gap": "the gap between the worst-served group and the whole",
+    "return_drop": "the share of the return that was lost outside the training environment",
+    "retention": "the share of the accuracy that was kept",
+    "proxy_gap": "how far the stated reward overstates the true goal",
+    "uncovered_share": "the share of declared conditions that no test exercises",
+}
 _PASSED = {
     **dict.fromkeys(("perturbation", "physical", "reprogramming"), "not broken by"),
     **dict.fromkeys(("poisoning", "provider", "supply_chain", "backdoor", "dependencies"), "nothing found by"),
@@ -234,7 +246,8 @@ def plain(m: ModeView) -> str:
         if x.ci.method == "exact"
         else f" The true value lies between {_ends(x.ci)} with {x.ci.level:.0%} confidence."
     )
-    said = f"The test measured {metric(x.metric)} at {number(x.value, x.ci.high - x.ci.low)}; {allowed} was allowed."
+    what = _PLAIN_METRICS.get(x.metric, metric(x.metric))
+    said = f"Measured was {what}: {number(x.value, x.ci.high - x.ci.low)}, where {allowed} was allowed."
     if m.status == "fail":
         return f"The system fails here. {said}{span} The pass mark was fixed before the test."
     if m.status == "pass":

@@ -280,7 +280,7 @@ def _mode(place: int, slug: str) -> ModeView:
             intentional=deliberate,
             compromised=(Compromise(source="Microsoft", lost=(lost,)),) if deliberate else (),
             knowledge="black box" if deliberate else "",
-            access_violated=violated,
+            access_violated="no" if deliberate and violated == "n/a" else violated,
             impacts=("Decisions about people rest on answers that an outsider chose.",),
             cases=("Shown on a comparable system (arXiv:1610.05820)",),
             indicators=(sign,),
@@ -291,7 +291,7 @@ def _mode(place: int, slug: str) -> ModeView:
         attackers=(Attacker(place="user", knowledge="black box", capability="query access", rule="R01"),)
         if deliberate
         else (),
-        flows=(FlowUse(id="C", text="Queries enter where users are served."),) if deliberate else (),
+        flows=(FlowUse(id="C", text="C service"),) if deliberate else (),
         bar=BarRow(severity=rated[0], row=rated[1], source=rated[2]) if rated else BarRow(),
     )
 
