@@ -1,4 +1,7 @@
-"""Confidence intervals. Every number Momus prints carries one of these."""
+"""Confidence intervals. Every number Momus prints carries one of these.
+
+SciPy is imported where it is used: explaining a probe must not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
 
 from momus.core.records import Interval
 from momus.core.samples import NumpyArray
@@ -17,7 +19,7 @@ def wilson(hits: int, n: int, level: float = 0.95) -> Interval:
     """Score interval for a proportion (Wilson 1927). ``n`` = 0 gives [0, 1]: nothing is known."""
     if n == 0:
         return Interval(low=0.0, high=1.0, level=level, method="wilson")
-    z = float(special.ndtri(0.5 + level / 2))
+    z = _z(level)
     p = hits / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -28,6 +30,8 @@ def wilson(hits: int, n: int, level: float = 0.95) -> Interval:
 
 def clopper_pearson(hits: int, n: int, level: float = 0.95) -> Interval:
     """Exact interval for a proportion; never covers less than ``level``."""
+    from scipy import stats
+
     a = 1 - level
     low = 0.0 if hits == 0 or n == 0 else float(stats.beta.ppf(a / 2, hits, n - hits + 1))
     high = 1.0 if hits == n or n == 0 else float(stats.beta.ppf(1 - a / 2, hits + 1, n - hits))
@@ -36,6 +40,8 @@ def clopper_pearson(hits: int, n: int, level: float = 0.95) -> Interval:
 
 def student(values: NumpyArray, level: float = 0.95) -> Interval:
     """t interval for a mean. One value gives an infinite interval, so it needs at least two."""
+    from scipy import stats
+
     v = np.asarray(values, dtype=float)
     if len(v) < 2:
         raise ValueError("a t interval needs at least two values")
@@ -63,6 +69,8 @@ def bootstrap(
 
 def auc(positive: NumpyArray, negative: NumpyArray, level: float = 0.95) -> tuple[float, Interval]:
     """Area under the ROC curve with DeLong's interval on the logit scale (DeLong 1988, fast form Sun & Xu 2014)."""
+    from scipy import special, stats
+
     m, n = len(positive), len(negative)
     ranks_all = stats.rankdata(np.concatenate([positive, negative]))
     ranks_p, ranks_n = stats.rankdata(positive), stats.rankdata(negative)
@@ -71,7 +79,7 @@ def auc(positive: NumpyArray, negative: NumpyArray, level: float = 0.95) -> tupl
     v01 = 1 - (ranks_all[m:] - ranks_n) / m
     variance = (np.var(v10, ddof=1) / m if m > 1 else 0.25) + (np.var(v01, ddof=1) / n if n > 1 else 0.25)
     se = math.sqrt(max(float(variance), 1e-12))
-    z = float(special.ndtri(0.5 + level / 2))
+    z = _z(level)
     if 0 < area < 1:
         logit, half = math.log(area / (1 - area)), z * se / (area * (1 - area))
         low, high = float(special.expit(logit - half)), float(special.expit(logit + half))
@@ -88,3 +96,10 @@ def mean(values: Any, level: float = 0.95) -> Interval:
         return student(v, level)
     only = float(v[0]) if len(v) else 0.0
     return Interval(low=only - abs(only) - 1.0, high=only + abs(only) + 1.0, level=level, method="single value")
+
+
+def _z(level: float) -> float:
+    """Two-sided quantile of the normal distribution: 0.95 -> 1.96."""
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(0.5 + level / 2)
