@@ -126,8 +126,8 @@ def test_numpy_and_torch_agree_whatever_the_batch(norm, rows):
     options = {"epsilon": 0.15, "norm": norm, "steps": 15, "domain": EVERYWHERE}
     a = pgd(model.loss_gradient, model.scores, x, y, rng=np.random.default_rng(5), **options)
     b = pgd(
-        twin.loss_gradient, twin.scores, torch.as_tensor(x), torch.as_tensor(y), rng=np.random.default_rng(5), rows=rows,
-        **options,
+        twin.loss_gradient, twin.scores, torch.as_tensor(x), torch.as_tensor(y),
+        rng=np.random.default_rng(5), rows=rows, **options,
     )  # fmt: skip
     assert isinstance(b.x, torch.Tensor)
     assert np.array_equal(a.fooled, b.fooled.numpy())

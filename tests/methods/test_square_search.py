@@ -75,7 +75,9 @@ def test_one_query_a_step_and_none_after_success():
         return scores(x)
 
     x = np.full((20, 1, 7, 10), 0.4)
-    found = square(counted, x, np.zeros(20, dtype=np.int64), epsilon=0.3, queries=200, rng=np.random.default_rng(0), rows=6)
+    found = square(
+        counted, x, np.zeros(20, dtype=np.int64), epsilon=0.3, queries=200, rng=np.random.default_rng(0), rows=6
+    )
     assert found.fooled.all()
     assert sum(asked) == found.queries.sum()
     assert max(asked) <= 6
@@ -207,7 +209,13 @@ def test_no_more_switches_than_allowed(switches, falls):
 
     domain = Domain.table(Samples(x=samples.x, columns=COLUMNS), switches=switches)
     found = table_search(
-        scores, x, np.zeros(len(x), dtype=np.int64), epsilon=0.1, domain=domain, queries=300, rng=np.random.default_rng(0)
+        scores,
+        x,
+        np.zeros(len(x), dtype=np.int64),
+        epsilon=0.1,
+        domain=domain,
+        queries=300,
+        rng=np.random.default_rng(0),
     )
     assert found.fooled.mean() == falls
     assert not domain.check(found.x, x, 0.1)["too many categories switched"].any()

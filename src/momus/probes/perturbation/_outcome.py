@@ -93,7 +93,8 @@ def nearest(target: Scores, inputs: Inputs, checked: Checked, halvings: int = 6)
                 share, low = np.where(fooled, middle, share), np.where(fooled, low, middle)
         except BudgetSpent:
             pass  # the shares known so far are bounds too, only wider
-    out[index] = to_numpy(domain.distance(x, x0, inputs.norm)) * share
+    # The re-check lets rounding pass; a distance a hair beyond epsilon would fall out of the curve.
+    out[index] = np.minimum(to_numpy(domain.distance(x, x0, inputs.norm)), inputs.epsilon) * share
     return out
 
 
