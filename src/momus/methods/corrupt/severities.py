@@ -27,8 +27,8 @@ NAMES: tuple[str, ...] = tuple(name for members in FAMILIES.values() for name in
 def _steps(stop: float, step: float) -> tuple[float, ...]:
     """Zoom factors 1, 1 + step, ... below the stop.
 
-    In floating point, as published: at stops 1.11 and 1.06 rounding lets the stop itself in, and on sides where a zoomed
-    size falls between two pixels the last digit of a factor decides.
+    In floating point, as published: at stops 1.11 and 1.06 rounding lets the stop itself in, and where a zoomed side
+    falls between two pixels the last digit of a factor decides.
     """
     return tuple(float(f) for f in np.arange(1, stop, step))
 
@@ -46,7 +46,7 @@ PHOTO: dict[str, tuple[Any, ...]] = {
         _steps(1.21, 0.02),
         _steps(1.26, 0.02),
         _steps(1.31, 0.03),
-    ),  # zoom factors
+    ),
     # mean and spread of flakes, flake size, threshold, streak radius px, streak sigma px, share of the picture kept
     "snow": (
         (0.1, 0.3, 3, 0.5, 10, 4, 0.8),

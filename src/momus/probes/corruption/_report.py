@@ -59,8 +59,8 @@ def retention(kept: NumpyArray, clean: NumpyArray, rng: np.random.Generator) -> 
     hits = int(clean.sum())
     bound = intervals.wilson(round(min(value, 1.0) * hits), hits)
     if ci.high - ci.low < 1e-9:
-        ci = Interval(low=min(bound.low, value), high=max(bound.high, value), method="wilson")
-    return value, ci
+        ci = bound
+    return value, Interval(low=min(ci.low, value), high=max(ci.high, value), level=ci.level, method=ci.method)
 
 
 def _mean(name: str, values: NumpyArray, rng: np.random.Generator, note: str = "") -> Figure:

@@ -1,0 +1,225 @@
+"""corruption.image: what it counts, how sure it is, and what it says when it cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from momus import zoo
+from momus.core.errors import ProbeError
+from momus.core.evidence import Grid, Pictures, Series
+from momus.core.meter import Budget
+from momus.core.records import Limit, Measurement
+from momus.core.registry import get_probe
+from momus.core.samples import Samples
+from momus.methods.corrupt import score
+from momus.methods.corrupt.image import NAMES, corrupt
+from momus.probes.corruption import _report
+from momus.testing.probe_contract import ProbeContract
+from momus.zoo.corruption.image import PictureModel
+
+probe_ = get_probe("corruption.image")
+
+
+@cache
+def made() -> tuple[zoo.Case, ...]:
+    return zoo.cases("corruption.image", 0)
+
+
+class TestContract(ProbeContract):
+    @pytest.fixture(scope="class")
+    def probe(self) -> object:
+        return probe_
+
+    @pytest.fixture(scope="class")
+    def cases(self) -> tuple[zoo.Case, ...]:
+        return made()
+
+    @pytest.fixture(scope="class")
+    def limit(self) -> Limit:
+        return Limit(probe="corruption.image", value=0.7)
+
+
+def model(decide: Callable[[np.ndarray], np.ndarray], side: int = 16) -> PictureModel:
+    return PictureModel("by hand", side, 1, decide)
+
+
+def two_tones(n: int = 40, side: int = 16) -> Samples:
+    """Class 0: all grey level 90; class 1: all 150."""
+    y = np.arange(n) % 2
+    x = np.where(y, 150, 90).astype(np.uint8)[:, None, None, None] * np.ones((1, side, side, 1), np.uint8)
+    return Samples(x=x, y=y, classes=tuple("0123456789"))
+
+
+def bright(a: np.ndarray) -> np.ndarray:
+    return (a.mean(axis=(1, 2, 3)) > 120 / 255).astype(int)
+
+
+def test_the_number_is_the_one_counted_by_hand() -> None:
+    samples = two_tones()
+    target = model(bright)
+    m = probe_(target, test=samples, corruptions="brightness,gaussian_noise", severities=[3, 5])
+    shares = []
+    for name in ("brightness", "gaussian_noise"):
+        for severity in (3, 5):
+            damaged = corrupt(samples.x, name, severity, np.random.default_rng(0))
+            shares.append(np.mean(bright(damaged.transpose(0, 3, 1, 2) / 255) == samples.y))
+    assert m.value == pytest.approx(np.mean(shares) / 1.0)  # flat tones: the noise changes no mean enough to matter
+    assert m.figure("mean_corruption_error").value == pytest.approx(1 - np.mean(shares))
+    assert m.figure("error.brightness").value == pytest.approx(1 - np.mean(shares[:2]))
+    assert m.figure("clean_accuracy").value == 1.0
+    assert m.cost.queries == 40 * (2 * 2 + 1)
+    assert m.scope["corruptions"] == "gaussian_noise,brightness" and m.scope["severities"] == "3,5"
+    assert [c.code for c in m.caveats] == ["subset"]
+
+
+def test_full_sweep_asks_seventy_six_times_and_shows_its_proof() -> None:
+    m = probe_(model(bright), test=two_tones())
+    assert m.cost.queries == 40 * 76
+    grid, series, shown = m.evidence
+    assert isinstance(grid, Grid) and grid.rows == NAMES and len(grid.columns) == 5
+    assert np.mean(grid.values) == pytest.approx(m.value * m.figure("clean_accuracy").value)
+    assert isinstance(series, Series) and [line.name for line in series.lines] == [
+        "noise",
+        "blur",
+        "weather",
+        "digital",
+    ]
+    assert all(line.x[0] == 0 and line.y[0] == 1.0 for line in series.lines)
+    assert isinstance(shown, Pictures) and len(shown.rows[0]) == 6
+    worst = min(NAMES, key=lambda name: np.mean(grid.values[grid.rows.index(name)]))
+    assert worst in shown.title and shown.rows[0][0].caption == "clean, right"
+
+
+def test_a_model_that_never_looks_is_no_proof_of_resistance() -> None:
+    m = probe_(model(lambda a: np.zeros(len(a), int)), test=two_tones())
+    assert m.value == 1.0
+    assert [c.blocks for c in m.caveats if c.code == "chance-level"] == ["both"]
+
+
+def test_a_model_always_wrong_retains_nothing_and_decides_nothing() -> None:
+    m = probe_(model(lambda a: 1 - bright(a)), test=two_tones(), severities=1)
+    assert m.value == 0.0 and (m.ci.low, m.ci.high) == (0.0, 1.0)
+    assert any(c.blocks == "both" for c in m.caveats)
+
+
+def test_subsets_agree_with_the_full_sweep() -> None:
+    target, data = made()[0].target, {"test": made()[0].data["test"].take(slice(40))}
+    full = probe_(target, **data)
+    part = probe_(target, corruptions=["fog", "blur"], **data)
+    for name in ("fog", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur"):
+        assert part.figure(f"error.{name}").value == full.figure(f"error.{name}").value
+    with pytest.raises(KeyError):
+        part.figure("error.snow")
+
+
+@pytest.mark.parametrize("rows", [0, 39, 40, 200, 240, 440, 3000])
+def test_a_budget_that_ends_keeps_whole_corruptions_only(rows: int) -> None:
+    samples = two_tones()
+    full = probe_(model(bright), test=samples)
+    m = probe_(model(bright), test=samples, budget=Budget(queries=rows))
+    assert m.cost.queries <= rows
+    done = max(0, (rows - 40) // 200)
+    errors = {f.name: f.value for f in m.figures if f.name.startswith("error.")}
+    assert len(errors) == min(done, 15)
+    assert all(full.figure(name).value == value for name, value in errors.items())
+    assert any(c.code == "budget-spent" and c.blocks in ("pass", "both") for c in m.caveats)
+    if done >= 4:
+        assert m.evidence and len(m.evidence[1].lines) == 4  # type: ignore[union-attr]
+    if done == 0:
+        assert (m.ci.low, m.ci.high) == (0.0, 1.0)
+
+
+def test_pictures_are_damaged_at_the_size_the_model_sees() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    class Halves(PictureModel):
+        """Resizes by taking every second pixel, as an adapter with its own size would."""
+
+        def encode(self, x: np.ndarray, /) -> np.ndarray:
+            return super().encode(x[:, ::2, ::2] if x.shape[1] == 160 else x)
+
+        def predict(self, x: np.ndarray, /) -> np.ndarray:
+            seen.append(x.shape)
+            return bright(x)
+
+    m = probe_(Halves("halves", 80, 1, bright), test=two_tones(6, side=160), severities="1")
+    assert {shape[1:] for shape in seen} == {(1, 80, 80)}
+    assert m.scope["table"] == "photo"
+    assert probe_(model(bright), test=two_tones(6), severities="1").scope["table"] == "small"
+
+
+def test_float_pictures_are_taken_as_they_were_read() -> None:
+    class Unit(PictureModel):
+        def encode(self, x: np.ndarray, /) -> np.ndarray:
+            a = x / 255 if x.dtype == np.uint8 else x
+            return np.moveaxis(a, -1, 1).astype(np.float32)
+
+        def decode(self, a: np.ndarray, /) -> np.ndarray:
+            return np.moveaxis(a, 1, -1)
+
+    whole = two_tones()
+    a = probe_(Unit("u", 16, 1, bright), test=replace(whole, x=(whole.x / 255).astype(np.float32)))
+    b = probe_(model(bright), test=whole, seed=0)
+    assert a.figure("error.brightness").value == b.figure("error.brightness").value
+
+
+def test_imagenet_targets_get_the_scores_normalised_by_alexnet() -> None:
+    rng = np.random.default_rng(0)
+    clean = rng.random(4000) > score.ALEXNET_CLEAN
+    right = {name: rng.random((5, 4000)) > score.ALEXNET[name] for name in NAMES}
+    _, _, figures = _report.numbers(clean, right, (1, 2, 3, 4, 5), 1000, rng)
+    found = {f.name: f for f in figures}
+    assert found["mce"].value == pytest.approx(100, abs=1)
+    assert found["relative_mce"].value == pytest.approx(100, abs=6)
+    own = {name: float(1 - right[name].mean()) for name in NAMES}
+    assert found["mce"].value == pytest.approx(score.mce(own))
+    assert found["relative_mce"].value == pytest.approx(score.relative_mce(own, float(1 - clean.mean())))
+    for classes, levels, names in (
+        (999, (1, 2, 3, 4, 5), NAMES),
+        (1000, (1, 3, 5), NAMES),
+        (1000, (1, 2, 3, 4, 5), NAMES[:14]),
+    ):
+        part = {name: right[name][: len(levels)] for name in names}
+        _, _, fewer = _report.numbers(clean, part, levels, classes, rng)
+        assert "mce" not in {f.name for f in fewer}
+
+
+def test_the_interval_covers_and_never_collapses() -> None:
+    rng, inside = np.random.default_rng(1), 0
+    for _ in range(60):
+        clean = rng.random(100) < 0.9
+        kept = clean * rng.beta(6, 4, 100)
+        value, ci = _report.retention(kept, clean.astype(float), rng)
+        assert ci.low <= value <= ci.high
+        inside += ci.low <= 0.6 <= ci.high
+    assert inside >= 50
+    _, ci = _report.retention(np.ones(10), np.ones(10), rng)
+    assert ci.high == 1.0 and ci.low < 0.75
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"corruptions": "rain"}, {"severities": "0"}, {"severities": [6]}, {"severities": ""}, {"severities": "x"}],
+)
+def test_unknown_corruptions_and_severities_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(ProbeError):
+        probe_(model(bright), test=two_tones(), **options)
+
+
+@pytest.mark.parametrize("samples", [Samples(x=np.zeros((5, 3)), y=np.zeros(5, int)), replace(two_tones(), y=None)])
+def test_what_is_no_labelled_picture_is_refused(samples: Samples) -> None:
+    with pytest.raises(ProbeError):
+        probe_(model(bright), test=samples)
+
+
+def test_held_out_twins_are_told_apart_too() -> None:
+    found: dict[str, Measurement] = {c.name: probe_(c.target, **c.data) for c in made() if c.held_out}
+    for case in made():
+        if case.held_out:
+            m = found[case.name]
+            assert (m.ci.high < 0.7) if case.faulty else (m.ci.low > 0.7)
