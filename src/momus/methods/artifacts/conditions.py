@@ -58,10 +58,9 @@ def _plain_base(rulings: Rulings, args: list[Any]) -> str:
 
 def _enum_member(rulings: Rulings, args: list[Any]) -> str:
     """getattr is how Python 3.11 pickles a member of an enumeration: a class and a name in capitals."""
-    if len(args) == 2 and rulings.usable(args[0], "build") and type(args[1]) is str:
-        if re.fullmatch(r"[A-Z][A-Z0-9_]*", args[1]):
-            return ""
-    return "reaches for an attribute by name"
+    member = args[1] if len(args) == 2 and rulings.usable(args[0], "build") else None
+    allowed = type(member) is str and re.fullmatch(r"[A-Z][A-Z0-9_]*", member)
+    return "" if allowed else "reaches for an attribute by name"
 
 
 def _inner_call(rulings: Rulings, args: list[Any]) -> str:

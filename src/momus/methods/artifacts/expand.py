@@ -89,7 +89,7 @@ def _copy(job: Job, region: Region, kind: str, where: str, out: Any) -> bool:
             job.mark("suspicious", f"the {kind} data ends too early", at, where)
             return False
         at += len(piece)
-        while piece:
+        while piece or _holds_back(machine):
             data, piece = _step(machine, piece)
             size += len(data)
             job.spend_expanded(len(data))
@@ -112,14 +112,12 @@ def _copy(job: Job, region: Region, kind: str, where: str, out: Any) -> bool:
 def _step(machine: Any, piece: bytes) -> tuple[bytes, bytes]:
     """At most _STEP bytes of output, and the input still to be fed."""
     data = machine.decompress(piece, _STEP)
-    if hasattr(machine, "unconsumed_tail"):
-        return data, machine.unconsumed_tail
-    if machine.eof or machine.needs_input:
-        return data, b""
-    parts = [data]
-    while not machine.eof and not machine.needs_input and sum(map(len, parts)) < 8 * _STEP:
-        parts.append(machine.decompress(b"", _STEP))
-    return b"".join(parts), b""
+    return data, getattr(machine, "unconsumed_tail", b"")
+
+
+def _holds_back(machine: Any) -> bool:
+    """Whether a bz2 or lzma machine still has output for the input it was given."""
+    return not machine.eof and not getattr(machine, "needs_input", True)
 
 
 def _continues(rest: Region, kind: str) -> bool:

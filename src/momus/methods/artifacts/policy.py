@@ -1,4 +1,4 @@
-"""Which importable names a pickle may refer to, and what it may do with them. The rules are data: allow.toml, deny.toml."""
+"""Which importable names a pickle may use, and how far. The rules are data: allow.toml, deny.toml."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One thing found: what, how bad, and where. ``offset`` counts bytes within ``where``, the path inside containers."""
+    """One thing found: what, how bad, where. ``offset`` counts bytes within ``where``, the path inside containers."""
 
     what: str
     severity: Severity

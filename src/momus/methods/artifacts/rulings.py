@@ -1,4 +1,4 @@
-"""Rulings on what a pickle asks for: each name, call and build is held against the policy; what is refused is marked."""
+"""Rulings on what a pickle asks for: names, calls and builds are held against the policy, refusals are marked."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Rulings:
         return rule_for(name.module, name.name, self.job.allow)
 
     def name(self, module: Any, name: Any, protocol: int, at: int) -> Name:
-        """The name that a GLOBAL stands for. Text that could not be followed gives an unknown name, which is refused."""
+        """The name that a GLOBAL stands for. Text that cannot be followed gives an unknown name, which is refused."""
         old = protocol < 3
         if type(module) is not str or type(name) is not str:
             self.mark("suspicious", "a name is put together in a way that cannot be followed", at)

@@ -28,7 +28,7 @@ def scan(
         dangerous stay refused.
     digest : whether to compute the sha256 (0.65 s a GB on one core).
 
-    Never raises for anything a file contains. Time is linear in the bytes that are read; the numbers in tensors are not.
+    Never raises for anything a file contains. Time is linear in the bytes read; the numbers in tensors are not.
     """
     path = Path(path)
     job = Job(limits or Limits(), allow, look=look)
