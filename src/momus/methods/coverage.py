@@ -57,16 +57,23 @@ def conditions(train: Samples, test: Samples, *, bins: int = 4) -> Conditions:
         extra["label"] = tuple(np.asarray(train.classes, dtype=object)[s.astype(int)] for s in (train.y, test.y))
     for key, (one, two) in extra.items():
         values = np.unique(np.concatenate([one.astype(str), two.astype(str)]))
-        if key in names or not 1 < len(values) <= 50:
+        codes = [np.searchsorted(values, side.astype(str)) for side in (one, two)]
+        if key in names or not 1 < len(values) <= 50 or any(_same(codes[0], known) for known in sides[0]):
             continue
         names.append(key)
         labels.append(tuple(str(v) for v in values))
-        sides[0].append(np.searchsorted(values, one.astype(str)))
-        sides[1].append(np.searchsorted(values, two.astype(str)))
+        for side, code in zip(sides, codes, strict=True):
+            side.append(code)
     stacked = [
         np.column_stack(s) if s else np.zeros((n, 0), int) for s, n in zip(sides, (len(train), len(test)), strict=True)
     ]
     return Conditions(tuple(names), tuple(labels), stacked[0], stacked[1])
+
+
+def _same(a: NumpyArray, b: NumpyArray) -> bool:
+    """True where two columns cut the rows alike under other names (a group that is also a feature)."""
+    pairs = len(np.unique(a.astype(np.int64) * (int(b.max(initial=0)) + 1) + b))
+    return pairs == len(np.unique(a)) == len(np.unique(b))
 
 
 def _binned(seen: Description, tried: Description, j: int, bins: int) -> tuple[tuple[str, ...], NumpyArray, NumpyArray]:
@@ -85,7 +92,8 @@ def _binned(seen: Description, tried: Description, j: int, bins: int) -> tuple[t
             cuts = np.unique(np.quantile(a[finite], [TAIL, *(np.arange(1, bins) / bins), 1 - TAIL]))
             cuts = cuts[cuts > values[0]]
             edges = [values[0], *cuts, values[-1]]
-            names = tuple(f"{lo:.4g} to {hi:.4g}" for lo, hi in itertools.pairwise(edges))
+            names = tuple(f"{lo:.4g} to <{hi:.4g}" for lo, hi in itertools.pairwise(edges))
+            names = (*names[:-1], names[-1].replace("<", ""))
         codes = [np.where(np.isfinite(v), np.searchsorted(cuts, v, side="right"), len(names)) for v in (a, b)]
     if max(int(c.max(initial=0)) for c in codes) >= len(names):
         names = (*names, "missing")

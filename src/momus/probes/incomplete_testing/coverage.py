@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,15 @@ def _slices(
         message = "the budget did not allow predictions, so no slices were searched"
         return [], [], [Caveat(code="budget-spent", message=message, blocks="none")]
     wrong = _wrong(bare.info.task, said, np.asarray(test.y))
+    # A slice must be recognisable in use, where nobody knows the label yet.
+    keep = [j for j, name in enumerate(found.names) if name != "label"]
+    found = replace(
+        found,
+        names=tuple(found.names[j] for j in keep),
+        labels=tuple(found.labels[j] for j in keep),
+        train=found.train[:, keep],
+        test=found.test[:, keep],
+    )
     result = slices.sweep(found.test, found.sizes, wrong, least_rows=max(30, len(wrong) // 200))
     rate = intervals.wilson(int(wrong.sum()), len(wrong))
     figures = [
