@@ -240,7 +240,7 @@ def sklearn_target(
         form = SklearnProbabilities
     elif kind == "classifier" and fitting.margin_method(model)[0]:
         form = SklearnScores
-    settings = [repr(where), list(named), [str(c) for c in columns]]
+    settings = [repr(where), list(named), [[c.name, c.categories] for c in columns]]
     info = TargetInfo(
         name=name,
         task=kind,
