@@ -10,7 +10,9 @@ from momus.core.records import Interval, Measurement, Record, Severity
 from momus.reports.text import Out
 from momus.reports.view import ModeStatus, ModeView, ReportView
 
-Change = Literal["worse", "better", "no clear change", "not comparable", "newly tested", "no longer tested"]
+Change = Literal[
+    "worse", "better", "unchanged", "no clear change", "not comparable", "newly tested", "no longer tested"
+]
 
 
 class Reading(Record):
@@ -211,8 +213,9 @@ def _change(a: Measurement | None, b: Measurement | None) -> tuple[Change, str]:
     if changed:
         return "not comparable", f"other settings: {', '.join(changed)}"
     note = "" if a.data == b.data else "measured on other data"
+    if (a.value, a.ci) == (b.value, b.ci):
+        return "unchanged", note
     if a.ci.low <= b.ci.high and b.ci.low <= a.ci.high:
-        exact = a.ci.method == b.ci.method == "exact"
-        return "no clear change", note or ("the same count" if exact else "the intervals overlap")
+        return "no clear change", note
     rose = b.value > a.value
     return ("worse" if rose == (a.worse == "higher") else "better"), note

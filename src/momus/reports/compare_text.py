@@ -43,6 +43,8 @@ def readings(p: ProbeChange) -> str:
     known = p.before or p.after
     name = wording.metric(known.metric) if known else ""
     note = f" ({clean(p.note)})" if p.note else ""
+    if p.change == "unchanged":
+        return f"{name} {reading(p.after)} unchanged{note}"
     return f"{name} {reading(p.before)} → {reading(p.after)}: {p.change}{note}"
 
 
