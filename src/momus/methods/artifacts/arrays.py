@@ -34,7 +34,7 @@ def element(dtype: Any, depth: int = 0) -> tuple[int, bool] | None:
     if match is None:
         return None
     code, digits = match[1], match[2]
-    state = dtype.state.items if type(dtype.state) is Node and dtype.state.kind == "tuple" else []
+    state = list(dtype.state.items) if type(dtype.state) is Node and dtype.state.kind == "tuple" else []
     if code == "O":
         return 8, True
     if not digits and code not in _WIDTH:

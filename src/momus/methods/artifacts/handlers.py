@@ -315,7 +315,7 @@ def _ext4(m: Machine) -> None:
 def _arguments(value: Any) -> list[Any]:
     """Items of an argument tuple; one opaque value where it is something else."""
     if type(value) is Node and value.kind in ("tuple", "list"):
-        return value.items if value.size == len(value.items) else [*value.items, DATA]
+        return list(value.items) if value.size == len(value.items) else [*value.items, DATA]
     return [value]
 
 

@@ -102,7 +102,7 @@ class Rulings:
         if complaint:
             self.mark("bad", f"calls {full}({show(arguments, buf)}): {complaint}", at)
         elif check == "inner call" and type(arguments[0]) is Name and type(arguments[2]) is Node:
-            self.call(arguments[0], arguments[2].items, "call", at, buf)
+            self.call(arguments[0], list(arguments[2].items), "call", at, buf)
 
     def _reconstruct(self, arguments: list[Any], at: int, buf: bytes, *, new: bool) -> None:
         """copyreg's way to make an instance: the class is built, its plain base may take a value."""

@@ -46,8 +46,8 @@ class Node:
     def __init__(self, kind: str, maker: Name | None = None) -> None:
         self.kind = kind
         self.maker = maker
-        self.items: list[Any] = []
-        self.children: list[Node] = []
+        self.items: list[Any] | tuple[Any, ...] = ()
+        self.children: list[Node] | tuple[Node, ...] = ()
         self.state: Any = None
         self.size = 0
         self.weight = 1
@@ -56,13 +56,18 @@ class Node:
 
     def add(self, values: list[Any]) -> bool:
         """Put values in; True when this happened after something else already held this container."""
-        if len(self.items) < KEPT:
-            self.items += values[: KEPT - len(self.items)]
+        if not self.items:
+            self.items = values[:KEPT]
+        elif len(self.items) < KEPT:
+            self.items = [*self.items, *values[: KEPT - len(self.items)]]
         nodes = [v for v in values if type(v) is Node]
         self.size += len(values)
         weight = self.weight + len(values) - len(nodes)
         if nodes:
-            self.children += nodes
+            if self.children:
+                self.children += nodes  # type: ignore[operator]
+            else:
+                self.children = nodes
             depth = self.depth - 1
             for node in nodes:
                 node.parented = True
