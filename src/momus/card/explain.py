@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from momus.card.schema import SystemCard
 from momus.card.shorthand import SHARED
-from momus.card.yaml_ import Document, Keys
+from momus.card.yaml_ import VARIABLE, Document, Keys
 from momus.core.errors import CardError
 
 _LONG = 60
@@ -47,7 +48,8 @@ def _one(detail: dict[str, Any], raw: Any, document: Document) -> CardError:
     if kind == "literal_error":
         return _not_one_of(name, shown, detail, keys, document)
     if kind.startswith("card/"):
-        message, _, hint = str(detail["msg"]).partition(". ")
+        secrets = _expanded(_at(raw, keys))
+        message, _, hint = _masked(str(detail["msg"]), secrets).partition(". ")
         return CardError(message.rstrip("."), code=kind, place=document.place(keys), hint=hint)
     if isinstance(_at(raw, keys), Mapping | Sequence) and not isinstance(_at(raw, keys), str):
         shown = "a list" if isinstance(_at(raw, keys), list) else "a mapping"
@@ -55,6 +57,22 @@ def _one(detail: dict[str, Any], raw: Any, document: Document) -> CardError:
         f"{name} {shown} does not fit: {_plain(str(detail['msg']))}", code="card/invalid-value",
         place=document.place(keys), hint="Correct the value; docs/card.md has every key",
     )  # fmt: skip
+
+
+def _expanded(value: Any) -> dict[str, str]:
+    """Text of the environment -> the name it came from, for every variable that a value (or a part of it) uses."""
+    if isinstance(value, Mapping | list):
+        parts = value.values() if isinstance(value, Mapping) else value
+        return {text: name for part in parts for text, name in _expanded(part).items()}
+    if not isinstance(value, str):
+        return {}
+    return {os.environ[name]: f"${{{name}}}" for name in VARIABLE.findall(value) if os.environ.get(name)}
+
+
+def _masked(message: str, secrets: Mapping[str, str]) -> str:
+    for text in sorted(secrets, key=len, reverse=True):
+        message = message.replace(text, secrets[text])
+    return message
 
 
 def _written(loc: tuple[int | str, ...], raw: Any) -> Keys:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,8 @@ from pydantic import ValidationError
 
 from momus.card.explain import explain, position
 from momus.card.schema import SystemCard
-from momus.card.yaml_ import MAX_BYTES, Document, Keys, read_yaml
+from momus.card.yaml_ import MAX_BYTES, VARIABLE, Document, Keys, read_yaml
 from momus.core.errors import CardError
-
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class CardProblems(CardError):
@@ -154,7 +151,7 @@ def _expand(value: Any, keys: Keys, document: Document, problems: list[CardError
             place=document.place(keys),
             hint=f"Set it before the run: export {name}=…",
         )
-        for name in _VARIABLE.findall(value)
+        for name in VARIABLE.findall(value)
         if name not in os.environ
     ]
-    return _VARIABLE.sub(lambda m: os.environ.get(m[1], m[0]), value)
+    return VARIABLE.sub(lambda m: os.environ.get(m[1], m[0]), value)

@@ -20,6 +20,7 @@ MAX_DEPTH = 60
 Keys = tuple[str | int, ...]
 Mark = tuple[int, int]
 
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _INT = re.compile(r"[-+]?[0-9]{1,300}|0x[0-9a-fA-F]{1,250}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,4})?")
 _WORDS = {"null": None, "~": None, "": None, "true": True, "false": False}

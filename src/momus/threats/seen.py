@@ -156,7 +156,10 @@ def _onnx(path: Path) -> Seen:
     except ImportError:
         seen.remarks.append("install momus[onnx] to read its inputs and outputs")
         return seen
-    graph = onnx.load(str(path), load_external_data=False).graph
+    try:
+        graph = onnx.load(str(path), load_external_data=False).graph
+    except Exception as error:  # protobuf's own error class has no stable home; whatever it is, the file is damaged
+        raise ValueError(str(error)) from error
     weights = {w.name for w in graph.initializer}
     inputs = [_dims(v) for v in graph.input if v.name not in weights]
     outputs = [_dims(v) for v in graph.output]

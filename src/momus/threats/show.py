@@ -94,8 +94,9 @@ def detail_rows(threat: ModeThreat) -> list[tuple[str, str]]:
 
 
 def detail_head(threat: ModeThreat) -> str:
-    """The title above the details of one mode."""
-    return f"[bold]{threat.id} {threat.name}[/bold]  {threat.words}: {plain(threat.reason)}"
+    """The title above the details of one mode; the reason only where no rule below tells it."""
+    reason = "" if threat.rules else f": {plain(threat.reason)}"
+    return f"[bold]{threat.id} {threat.name}[/bold]  {threat.words}{reason}"
 
 
 def summary_markup(model: ThreatModel) -> str:
