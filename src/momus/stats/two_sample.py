@@ -17,9 +17,15 @@ def ks_statistic(a: NumpyArray, b: NumpyArray) -> float:
     n, m = len(x), len(y)
     if not n or not m:
         raise ValueError("the Kolmogorov-Smirnov distance needs at least one value on each side")
+    upto = np.searchsorted(y, x, side="right")
+    before = upto
+    tied = y[np.maximum(upto - 1, 0)] == x
+    if tied.any():  # a second search only where it can differ from the first: searching is nearly all of the cost
+        before = upto.copy()
+        before[tied] = np.searchsorted(y, x[tied], side="left")
     steps = np.arange(n + 1) / n
-    above = np.max(steps[1:] - np.searchsorted(y, x, side="right") / m)
-    below = np.max(np.searchsorted(y, x, side="left") / m - steps[:-1])
+    above = np.max(steps[1:] - upto / m)
+    below = np.max(before / m - steps[:-1])
     return float(max(above, below, 0.0))
 
 
@@ -30,7 +36,11 @@ def ks_p_value(d: float, n: int, m: int) -> float:
 
 def ks_columns(a: NumpyArray, b: NumpyArray) -> tuple[NumpyArray, NumpyArray]:
     """Distances and p-values of the columns of (n, d) and (m, d)."""
-    d = np.array([ks_statistic(a[:, j], b[:, j]) for j in range(a.shape[1])])
+    found: list[float] = []
+    for start in range(0, a.shape[1], 16):  # 16 columns at a time: rows lie together in memory, columns do not
+        one, two = (np.ascontiguousarray(v[:, start : start + 16].T) for v in (a, b))
+        found += [ks_statistic(x, y) for x, y in zip(one, two, strict=True)]
+    d = np.array(found)
     return d, np.array([ks_p_value(float(v), len(a), len(b)) for v in d])
 
 
