@@ -22,6 +22,7 @@ from momus.card import SystemCard
 from momus.card.read import card_of_text
 from momus.core.errors import CardError
 from momus.threats.draft import _text, draft
+from momus.threats.onnx_graph import read_graph
 from momus.threats.seen import look
 
 
@@ -113,6 +114,19 @@ def test_onnx_inputs_and_outputs(tmp_path: Path) -> None:
     assert card.targets[0].input.channels == "first"
     assert "# 7 names" in card.text
     assert card.facts.get("model.modality") == ("image",)
+
+
+@given(st.binary(max_size=40), st.integers(0, 60))
+@settings(max_examples=60, deadline=None)
+def test_broken_graphs_are_told_apart_from_empty_ones(
+    tmp_path_factory: pytest.TempPathFactory, inner: bytes, length: int
+) -> None:
+    file = tmp_path_factory.mktemp("g") / "n.onnx"
+    file.write_bytes(bytes([7 << 3 | 2, length]) + inner)
+    try:
+        read_graph(file)
+    except ValueError as error:
+        assert str(error)
 
 
 @pytest.mark.parametrize(

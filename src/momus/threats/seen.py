@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from momus.core.errors import CardError
+from momus.threats.onnx_graph import read_graph
 
 _HEADER_MAX = 32 << 20
 _DATA = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".npz": "npz", ".npy": "npy", ".jsonl": "jsonl"}
@@ -151,18 +152,8 @@ def _ends(tensors: dict[str, Any]) -> tuple[list[int], list[int]]:
 
 def _onnx(path: Path) -> Seen:
     seen = Seen(path, "model", "ONNX", adapter="onnx")
-    try:
-        import onnx
-    except ImportError:
-        seen.remarks.append("install momus[onnx] to read its inputs and outputs")
-        return seen
-    try:
-        graph = onnx.load(str(path), load_external_data=False).graph
-    except Exception as error:  # protobuf's own error class has no stable home; whatever it is, the file is damaged
-        raise ValueError(str(error)) from error
-    weights = {w.name for w in graph.initializer}
-    inputs = [_dims(v) for v in graph.input if v.name not in weights]
-    outputs = [_dims(v) for v in graph.output]
+    graph = read_graph(path)
+    inputs, outputs = list(graph.inputs.values()), list(graph.outputs.values())
     if len(inputs) != 1:
         seen.remarks.append(f"has {len(inputs)} inputs")
     elif all(inputs[0][1:]):
@@ -170,14 +161,9 @@ def _onnx(path: Path) -> Seen:
         seen.modality = "image" if len(seen.shape) == 3 else "table" if len(seen.shape) == 1 else ""
     if outputs and len(outputs[0]) == 2 and outputs[0][1] > 1:
         seen.classes = outputs[0][1]
-    operators = {node.op_type for node in graph.node}
-    seen.gradient_trained = bool(operators & {"Conv", "Gemm", "MatMul"}) and not operators & {"TreeEnsembleClassifier"}
+    trees = any("Tree" in operator for operator in graph.operators)
+    seen.gradient_trained = bool(graph.operators & {"Conv", "Gemm", "MatMul"}) and not trees
     return seen
-
-
-def _dims(value: Any) -> list[int]:
-    """The declared size of every axis; 0 where the graph leaves it open."""
-    return [int(d.dim_value) for d in value.type.tensor_type.shape.dim]
 
 
 def _booster(path: Path, head: bytes) -> Seen:
