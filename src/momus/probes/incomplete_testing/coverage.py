@@ -104,7 +104,8 @@ def coverage(
     figures += checks
     evidence: list[Evidence] = [*_untested(found, covered), *_declared(domain), *_gaps(gaps)]
     if gaps:
-        message = f"{len(gaps)} planned tests cannot run, so testing as a whole is not complete"
+        tests = "1 planned test" if len(gaps) == 1 else f"{len(gaps)} planned tests"
+        message = f"{tests} cannot run, so testing as a whole is not complete"
         caveats.append(Caveat(code="plan-gaps", message=message, blocks="pass"))
     if sweep:
         extra, tables, more = _slices(target, found, test_part, trial)
@@ -158,7 +159,7 @@ def _slices(
         said = to_numpy(asks.predict(asks.encode(test.x)))
     except BudgetSpent:
         message = "the budget did not allow predictions, so no slices were searched"
-        return [], [], [Caveat(code="budget-spent", message=message, blocks="none")]
+        return [], [], [Caveat(code="budget-spent", message=message, blocks="pass")]
     wrong = _wrong(bare.info.task, said, np.asarray(test.y))
     # A slice must be recognisable in use, where nobody knows the label yet.
     keep = [j for j, name in enumerate(found.names) if name != "label"]
