@@ -68,11 +68,17 @@ def load_card(path: str | os.PathLike[str]) -> SystemCard:
     return card_of_text(_read(file), path=file)
 
 
-def card_of_text(text: str, *, path: Path | None = None, base: Path | None = None) -> SystemCard:
-    """The card in a YAML text. ``path`` names it in errors; relative paths are meant from ``base`` or its folder."""
+def card_of_text(
+    text: str, *, path: Path | None = None, base: Path | None = None, keep_variables: bool = False
+) -> SystemCard:
+    """The card in a YAML text. ``path`` names it in errors; relative paths are meant from ``base`` or its folder.
+
+    ``keep_variables`` leaves an unset ``${NAME}`` as written instead of raising: for a stored card that is only judged
+    or shown again, where the environment of its run is gone.
+    """
     document = read_yaml(text, str(path) if path else "card")
     home = base or (path.parent if path else Path())
-    return _build(document, path=path, base=home, text=text)
+    return _build(document, path=path, base=home, text=text, strict=not keep_variables)
 
 
 def card_of_dict(raw: Mapping[str, Any], base: Path) -> SystemCard:
@@ -112,7 +118,7 @@ def _read(file: Path) -> str:
         ) from None
 
 
-def _build(document: Document, *, path: Path | None, base: Path, text: str) -> SystemCard:
+def _build(document: Document, *, path: Path | None, base: Path, text: str, strict: bool = True) -> SystemCard:
     raw = document.value
     problems = list(document.problems)
     if not isinstance(raw, Mapping):
@@ -123,7 +129,9 @@ def _build(document: Document, *, path: Path | None, base: Path, text: str) -> S
             )
         )  # fmt: skip
         raise CardProblems(tuple(problems))
-    expanded = _expand(raw, (), document, problems)
+    missing: list[CardError] = []
+    expanded = _expand(raw, (), document, missing)
+    problems += missing if strict else []
     try:
         card = SystemCard.model_validate(expanded)
     except ValidationError as error:

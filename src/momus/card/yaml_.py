@@ -13,7 +13,7 @@ import yaml
 
 from momus.core.errors import CardError
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 18
 MAX_VALUES = 100_000
 MAX_DEPTH = 60
 
@@ -55,7 +55,7 @@ def read_yaml(text: str, name: str) -> Document:
     """The document in ``text``. CardError where it is no YAML at all; lesser problems are gathered in ``problems``."""
     if len(text) > MAX_BYTES:
         raise CardError(
-            f"the card is larger than {MAX_BYTES >> 20} MiB", code="card/too-large", place=f"{name}:1:1",
+            f"the card is larger than {MAX_BYTES >> 10} KiB", code="card/too-large", place=f"{name}:1:1",
             hint="A card names data files; it does not hold them",
         )  # fmt: skip
     try:

@@ -45,7 +45,7 @@ def _show(done: Any, model: Any) -> None:
     for target in card.targets:
         classes = f", {len(target.classes)} classes" if target.classes else ""
         click.echo(f"  target  {_line(target.name)}: {target.task} via {target.adapter}{classes}")
-    for file in done.files:
+    for file in {f.text: f for f in done.files}.values():
         size = "missing" if not file.exists else "folder" if file.size is None else _size(file.size)
         click.echo(f"  file    {_line(file.text)}  {click.style(size, fg=None if file.exists else 'red')}")
     click.echo(f"  facts   {len(card.facts)} known, {len(card.facts.unknown)} unknown")
@@ -55,7 +55,8 @@ def _show(done: Any, model: Any) -> None:
     if open_:
         click.echo(f"\n{len(open_)} open questions would settle verdicts; these settle most:")
         for question, modes in open_[:6]:
-            click.echo(f"  {question.id:<24} {question.text}  ({len(modes)} modes)")
+            touched = ", ".join(modes) if len(modes) <= 2 else f"{len(modes)} modes"
+            click.echo(f"  {question.id:<24} {question.text}  ({touched})")
     click.echo(f"\nNext: momus {'threats' if done.ok else 'check'} {card.path}")
 
 

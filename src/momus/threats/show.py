@@ -50,7 +50,9 @@ def row_markup(threat: ModeThreat) -> str:
 
 def line_markup(threat: ModeThreat, width: int) -> str:
     """One mode in one line of at most ``width`` columns: :func:`row_markup`, rules, reason."""
-    rest = f"{rules_words(threat):<12} {threat.reason}"
+    ids = [rule.id for rule in threat.rules]
+    rules = " ".join(ids if len(ids) <= 3 else [*ids[:2], f"+{len(ids) - 2}"])
+    rest = f"{rules:<12} {threat.reason}"
     room = max(20, width - ROW_WIDTH - 1)
     return row_markup(threat) + f"[dim]{plain(rest if len(rest) <= room else f'{rest[: room - 1]}…')}[/dim]"
 
