@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
+import _codecs
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -140,7 +140,7 @@ def _string(m: Machine) -> None:
     if len(raw) < 2 or raw[:1] != raw[-1:] or raw[:1] not in (b"'", b'"'):
         m.fail("text without quotes")
     try:
-        plain = codecs.escape_decode(raw[1:-1])[0]
+        plain = _codecs.escape_decode(raw[1:-1])[0]
     except ValueError:
         m.fail("text with a broken escape")
     m.stack.append(plain.decode("latin-1") if len(plain) <= 300 else DATA)
@@ -150,7 +150,7 @@ def _string(m: Machine) -> None:
 def _unicode(m: Machine) -> None:
     raw = m.line()
     try:
-        m.stack.append(raw.decode("raw-unicode-escape") if len(raw) <= 300 else DATA)
+        m.stack.append(_codecs.raw_unicode_escape_decode(raw)[0] if len(raw) <= 300 else DATA)
     except UnicodeDecodeError:
         m.fail("text with a broken escape")
 

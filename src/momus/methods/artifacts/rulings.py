@@ -149,9 +149,7 @@ def _done(rule: Rule) -> str:
 
 def printable(text: str, width: int = 120) -> str:
     """Text cut to ``width`` with everything but printable ASCII escaped: names come from strangers."""
-    clean = "".join(
-        c if " " <= c <= "~" else c.encode("unicode-escape", "surrogatepass").decode() for c in text[:width]
-    )
+    clean = "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text[:width])
     return clean[:width] + ("…" if len(text) > width or len(clean) > width else "")
 
 

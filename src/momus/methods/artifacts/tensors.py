@@ -17,6 +17,7 @@ _ST_WIDTH = {
     "I32": 32, "U32": 32, "F32": 32, "C64": 64, "F64": 64, "I64": 64, "U64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
 _NPY_PLAIN = re.compile(r"[<>|=]?([?bBhHiIuUlLqQefdgFDGSaVmMc])(\d+)(\[[\w ]+\])?\Z")
+_NPY_HEADER = re.compile(rb"[\w '\",:()\[\]{}<>|=.+\-\n]*\Z")
 _GGUF_WIDTH = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 # ggml type -> (elements per block, bytes per block)
 _GGML = {
@@ -33,11 +34,14 @@ def scan_npy(job: Job, region: Region, where: str) -> str:
     width = 2 if major == b"\x01" else 4
     length = int.from_bytes(region.take(8, width), "little")
     start = 8 + width + length
-    if major not in (b"\x01", b"\x02", b"\x03") or length > 1 << 20 or start > len(region):
+    if major not in (b"\x01", b"\x02", b"\x03") or length > 1 << 16 or start > len(region):
         job.mark("suspicious", "an NPY header of impossible length or version", 0, where)
         return "npy"
     try:
-        header = ast.literal_eval(region.take(8 + width, length).decode("utf-8" if major == b"\x03" else "latin-1"))
+        raw = region.take(8 + width, length)
+        if not _NPY_HEADER.match(raw):
+            raise ValueError("characters that no description needs")
+        header = ast.literal_eval(raw.decode("ascii"))
         descr, shape = header["descr"], header["shape"]
         total = 1
         for n in shape:
