@@ -234,7 +234,7 @@ def _hanging(console: Console, label: str, body: str, gap: int, *, indent: int =
     lines = list(Text(text).wrap(console, max(20, console.width - gap - indent))) or [Text()]
     head = Text(" " * indent)
     head.append(label, style="dim")
-    if head.cell_len >= gap + indent:
+    if label and head.cell_len >= gap + indent:
         console.print(head)
         head = Text()
     head.append(" " * (gap + indent - head.cell_len))
