@@ -1,6 +1,6 @@
 """MiniGrid's DistShift worlds as the policy sees them: the observation is one number, place and heading.
 
-Tabular agents know where they stand and nothing of what lies there, which is what makes the lava case: the map is learnt
+Tabular agents know where they stand and nothing of what lies there. That makes the lava case: the map is learnt
 in one world and used in another.
 """
 

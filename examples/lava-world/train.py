@@ -23,7 +23,7 @@ def learn(episodes: int = 1500, seed: int = 0, gamma: float = 0.97, rate: float 
         for _ in range(100):
             action = int(rng.integers(ACTIONS)) if rng.random() < explore else int(q[place].argmax())
             after, reward, ended, cut, _ = world.step(action)
-            # Being burnt ends the episode with reward 0; without a price for it the table could not tell it from a wait.
+            # Being burnt ends the episode with reward 0; without a price the table could not tell it from a wait.
             worth = float(reward) if ended and reward > 0 else (-1.0 if ended else gamma * q[after].max())
             q[place, action] += rate * (worth - q[place, action])
             place = after

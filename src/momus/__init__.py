@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from momus.data import read_data as read_data
     from momus.store import open_store as open_store
     from momus.targets import Target as Target
-    from momus.taxonomy import load as taxonomy
+    from momus.taxonomy import load as load_taxonomy  # noqa: F401
     from momus.threats import threats as threats
 
 __version__ = "0.1.0"
@@ -47,10 +47,10 @@ _HOMES = {
     "compare": "momus.assess:compare",
     "get_probe": "momus.core.registry:get_probe",
     "load_card": "momus.card:load_card",
+    "load_taxonomy": "momus.taxonomy:load",
     "open_store": "momus.store:open_store",
     "probe": "momus.core.probe:probe",
     "read_data": "momus.data:read_data",
-    "taxonomy": "momus.taxonomy:load",
     "threats": "momus.threats:threats",
 }
 
@@ -61,7 +61,9 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'momus' has no attribute '{name}'")
     module, attribute = _HOMES[name].split(":")
-    return getattr(importlib.import_module(module), attribute)
+    found = importlib.import_module(module)
+    # `assess` and `threats` are rooms that can be called; the room stays, whichever of the two was asked for first.
+    return found if attribute == name == module.removeprefix("momus.") else getattr(found, attribute)
 
 
 def __dir__() -> list[str]:

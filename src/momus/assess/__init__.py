@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from momus.assess.assessment import Assessment as Assessment
     from momus.assess.assessment import recall as recall
     from momus.assess.assessment import review as review
-    from momus.assess.compare import compare as compare
+    from momus.assess.comparison import compare as compare
     from momus.assess.run import Settings as Settings
     from momus.assess.run import assess as assess
     from momus.assess.run import plan_system as plan_system
@@ -19,7 +21,7 @@ _HOMES = {
     "Assessment": "assessment",
     "recall": "assessment",
     "review": "assessment",
-    "compare": "compare",
+    "compare": "comparison",
     "Settings": "run",
     "assess": "run",
     "plan_system": "run",
@@ -32,3 +34,15 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'momus.assess' has no attribute '{name}'")
     return getattr(importlib.import_module(f"momus.assess.{_HOMES[name]}"), name)
+
+
+class _Room(ModuleType):
+    """The room answers to ``momus.assess(card)``: the package and its main function share one name."""
+
+    def __call__(self, *args: Any, **settings: Any) -> Assessment:
+        from momus.assess.run import assess as run
+
+        return run(*args, **settings)
+
+
+sys.modules[__name__].__class__ = _Room

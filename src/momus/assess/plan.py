@@ -17,6 +17,8 @@ from momus.taxonomy import load
 # Probes that read files without loading them, and that every other probe of the same target waits for.
 _FILES_ONLY = frozenset({"files", "info"})
 DEFAULT_SECONDS = 600.0
+# The remedy of a gap that is none: the probe is about another kind of system.
+NO_FIT = "Nothing to close: it is about another kind of system"
 DEFAULT_MEMORY_MB = 8192
 
 
@@ -135,16 +137,14 @@ def _gap(
         failure = (seen.failure if seen else None) or {"message": "not inspected", "hint": "", "code": ""}
         why = "unsafe" if failure["code"] == "target/unsafe-artifact" else "capability"
         return gap(why, f"the target could not be opened: {failure['message']}", failure["hint"] or "Mend the target")
-    lacking = seen.lacking.get(probe.id, ())
-    if lacking:
-        return gap("capability", f"the target cannot {', '.join(lacking)}", _remedy(lacking, seen.info))
     if probe.tasks and seen.info["task"] not in probe.tasks:
-        return gap("capability", f"made for {' or '.join(probe.tasks)}, this is a {seen.info['task']}", "Does not fit")
+        return gap("capability", f"made for a {' or '.join(probe.tasks)}, this is a {seen.info['task']}", NO_FIT)
     if probe.modalities and seen.info["modality"] not in probe.modalities:
         kinds = " or ".join(probe.modalities)
-        return gap(
-            "capability", f"made for {kinds} data, this target takes {seen.info['modality']} data", "Does not fit"
-        )
+        return gap("capability", f"made for {kinds} data, this target takes {seen.info['modality']} data", NO_FIT)
+    lacking = seen.lacking.get(probe.id, ())
+    if lacking:
+        return gap("capability", f"the target cannot {_in_words(lacking)}", _remedy(lacking, seen.info))
     return _data_gap(probe, seen, gap)
 
 
@@ -156,6 +156,25 @@ def _data_gap(probe: Probe, seen: Inspection, gap: Any) -> Gap | None:
             error = seen.data[role]["error"]
             return gap("data", f"{error['place']}: {error['message']}", error["hint"] or f"Mend data.{role}")  # type: ignore[no-any-return]
     return None
+
+
+_ABILITIES = {
+    "loss_gradient": "give gradients",
+    "logits": "give logits",
+    "scores": "give scores",
+    "probabilities": "give probabilities",
+    "retrain": "be trained again",
+    "make_env": "make its environment",
+    "act": "choose actions",
+    "goal": "state its true goal",
+    "predict": "predict",
+}
+
+
+def _in_words(lacking: Sequence[str]) -> str:
+    """Abilities as phrases; one that another implies is left out."""
+    implied = {"logits", "scores"} if "loss_gradient" in lacking else set()
+    return " or ".join(_ABILITIES.get(name, name) for name in lacking if name not in implied)
 
 
 _REMEDIES = {
@@ -216,7 +235,7 @@ def _job(card: SystemCard, probe: Probe, seen: Inspection, seed: int, context: M
 def _without_noise(gaps: Iterable[Gap], jobs: Sequence[Job]) -> list[Gap]:
     """Drop 'does not fit' gaps of probes that another target of the same system serves."""
     served = {j.probe for j in jobs}
-    return [g for g in gaps if g.probe not in served or g.how_to_close != "Does not fit"]
+    return [g for g in gaps if g.probe not in served or g.how_to_close != NO_FIT]
 
 
 def _modes_without_probe(ruled_out: set[str]) -> tuple[Gap, ...]:

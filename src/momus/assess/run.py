@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from momus.assess.assessment import Assessment, review
 from momus.assess.backends import run_all
-from momus.assess.plan import DEFAULT_MEMORY_MB, Inspection, Job, Plan, make_plan
+from momus.assess.plan import DEFAULT_MEMORY_MB, NO_FIT, Inspection, Job, Plan, make_plan
 from momus.assess.supervise import Bounds, Outcome, run_confined
 from momus.card import SystemCard, load_card
 from momus.core import digest
@@ -130,12 +130,13 @@ def plan_system(card: SystemCard, settings: Settings) -> tuple[Plan, dict[str, I
 def _plan(card: SystemCard, inspections: Mapping[str, Inspection], settings: Settings) -> Plan:
     model = threats(card)
     ruled_out = [slug for slug, threat in model.modes.items() if threat.verdict == "not_applicable"]
-    # The coverage probe counts the gaps of the whole plan, so its number must not depend on a selection.
+    # The coverage probe hears of the gaps of the whole plan, so that it does not depend on a selection. Modes without a
+    # probe are left out: they have rows of their own that say so, and no card could ever close them.
     whole = make_plan(card, inspections, seed=settings.seed, not_applicable=ruled_out)
     holes = [
         {"mode": g.mode, "probe": g.probe, "target": g.target, "why": g.why, "detail": g.detail}
         for g in whole.gaps
-        if g.why != "not-selected"
+        if g.why not in ("not-selected", "no-probe") and g.how_to_close != NO_FIT
     ]
     context = {"incomplete_testing": {"gaps": holes, "domain": card.tests.model_dump(mode="json")}}
     return make_plan(

@@ -7,8 +7,6 @@ import json
 import os
 import queue
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -17,20 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from momus.assess.nursery import Child, nursery
+
 Listener = Callable[[float, str], None]
 
-# What a worker may see of our environment. Secrets reach it only where the card names them.
-_PASSED = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "TMPDIR",
-    "VIRTUAL_ENV",
-    "PYTHONPATH",
-    "XDG_CACHE_HOME",
-    "CUDA_VISIBLE_DEVICES",
-)
 _POLL = 0.05
 _TAIL = 4000
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -60,33 +48,41 @@ def run_confined(request: Mapping[str, Any], bounds: Bounds, listener: Listener 
     """Run one request in a fresh, confined process and wait for its outcome. Never raises for what the worker did."""
     started = time.perf_counter()
     with tempfile.TemporaryFile() as noise:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "momus.assess.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=noise,
-            cwd=request["base"],
-            env=_environment(request, bounds),
-            start_new_session=True,
-        )
+        child = nursery(_preloaded(request), bounds.threads).spawn(noise.fileno())
         messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        reader = threading.Thread(target=_read_lines, args=(process.stdout, messages), daemon=True)
+        reader = threading.Thread(target=_read_lines, args=(child.stdout, messages), daemon=True)
         reader.start()
         try:
             with contextlib.suppress(BrokenPipeError):
-                assert process.stdin is not None
-                process.stdin.write(json.dumps(request).encode())
-                process.stdin.close()
-            outcome = _attend(process, messages, bounds, listener, f"target '{request['target'].get('name')}'")
+                child.stdin.write(json.dumps(request).encode())
+                child.stdin.close()
+            outcome = _attend(child, messages, bounds, listener, f"target '{request['target'].get('name')}'")
         finally:
-            _end(process)
+            child.kill()
             reader.join(timeout=5)
+            child.close()
         seconds = time.perf_counter() - started
         return Outcome(outcome.body, outcome.failure, seconds, _tail(noise), outcome.layers)
 
 
+# Imported once in the nursery instead of in every worker. Only what nearly every job of such a target imports anyway.
+_ALWAYS = ("momus.card", "momus.data.read", "momus.targets.open", "momus.core.meter", "momus.probes.preload")
+_FOR = {
+    "sklearn": ("sklearn.ensemble", "momus.targets.sklearn_"),
+    "torch": ("torch", "momus.targets.torch_module"),
+    "onnx": ("onnxruntime", "momus.targets.onnx_"),
+    "callable": ("momus.targets.callable_",),
+    "policy": ("gymnasium", "momus.targets.policy"),
+    "files": ("momus.targets.files",),
+}
+
+
+def _preloaded(request: Mapping[str, Any]) -> tuple[str, ...]:
+    return (*_ALWAYS, *_FOR.get(request["target"].get("adapter", ""), ()))
+
+
 def _attend(
-    process: subprocess.Popen[bytes],
+    child: Child,
     messages: queue.SimpleQueue[dict[str, Any] | None],
     bounds: Bounds,
     listener: Listener | None,
@@ -98,12 +94,12 @@ def _attend(
         try:
             message = messages.get(timeout=_POLL)
         except queue.Empty:
-            trouble = _trouble(process, bounds, deadline, place)
+            trouble = _trouble(child, bounds, deadline, place)
             if trouble is not None:
                 return Outcome(failure=trouble, layers=layers)
             continue
         if message is None:
-            return Outcome(failure=_died(process, place), layers=layers)
+            return Outcome(failure=_died(child, place), layers=layers)
         event = message.pop("event", "")
         if event == "confined":
             layers = message["layers"]
@@ -114,12 +110,12 @@ def _attend(
         elif event == "progress":
             if listener is not None:
                 listener(message["fraction"], message["note"])
-            trouble = _trouble(process, bounds, deadline, place)  # a chatty worker must not outrun its limits
+            trouble = _trouble(child, bounds, deadline, place)  # a chatty worker must not outrun its limits
             if trouble is not None:
                 return Outcome(failure=trouble, layers=layers)
 
 
-def _trouble(process: subprocess.Popen[bytes], bounds: Bounds, deadline: float, place: str) -> dict[str, str] | None:
+def _trouble(child: Child, bounds: Bounds, deadline: float, place: str) -> dict[str, str] | None:
     if time.monotonic() > deadline:
         return {
             "code": "worker/timeout",
@@ -127,7 +123,7 @@ def _trouble(process: subprocess.Popen[bytes], bounds: Bounds, deadline: float, 
             "place": place,
             "hint": "Raise budget.seconds in the card, or see whether the model hangs",
         }
-    used = _resident_mb(process.pid)
+    used = _resident_mb(child.pid)
     if used > bounds.memory_mb:
         return {
             "code": "worker/out-of-memory",
@@ -138,22 +134,19 @@ def _trouble(process: subprocess.Popen[bytes], bounds: Bounds, deadline: float, 
     return None
 
 
-def _died(process: subprocess.Popen[bytes], place: str) -> dict[str, str]:
-    code = process.wait(timeout=10)
-    if code < 0:
-        name = signal.Signals(-code).name
-        message = f"the worker process was killed by {name}"
-        hint = "Often the system ran out of memory" if name == "SIGKILL" else "The model or its library crashed"
-        return {"code": "worker/killed", "message": message, "place": place, "hint": hint}
-    message = f"the worker process ended by itself with status {code} and no result"
-    return {"code": "worker/exited", "message": message, "place": place, "hint": "See what it printed with --debug"}
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the whole session: a worker's own children must not outlive it."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def _died(child: Child, place: str) -> dict[str, str]:
+    code = child.exit_status(10.0)
+    if code is None or code >= 0:
+        message = f"the worker process ended by itself with status {code} and no result"
+        return {"code": "worker/exited", "message": message, "place": place, "hint": "See what it printed with --debug"}
+    name = signal.Signals(-code).name
+    hint = "Often the system ran out of memory" if name == "SIGKILL" else "The model or its library crashed"
+    return {
+        "code": "worker/killed",
+        "message": f"the worker process was killed by {name}",
+        "place": place,
+        "hint": hint,
+    }
 
 
 def _read_lines(stream: BinaryIO | Any, messages: queue.SimpleQueue[dict[str, Any] | None]) -> None:
@@ -173,14 +166,6 @@ def _resident_mb(pid: int) -> int:
     except (OSError, IndexError, ValueError):
         return 0  # already gone, or a system without /proc: the worker's own limits still hold
     return pages * _PAGE >> 20
-
-
-def _environment(request: Mapping[str, Any], bounds: Bounds) -> dict[str, str]:
-    names = [*_PASSED, *request.get("environment", ())]
-    passed = {name: os.environ[name] for name in names if name in os.environ}
-    threads = str(bounds.threads)
-    fixed = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), threads)
-    return {**passed, **fixed, "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def _tail(noise: Any) -> str:

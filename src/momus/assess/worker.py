@@ -19,8 +19,11 @@ Emit = Callable[[dict[str, Any]], None]
 
 def main() -> int:
     """Entry of the worker process; 0 when a result or an orderly failure was written."""
-    request = json.load(sys.stdin)
+    # Descriptor 0 itself: after a fork sys.stdin is still the nursery's.
+    with os.fdopen(0, "r", encoding="utf-8", closefd=False) as stream:
+        request = json.load(stream)
     emit = _channel()
+    os.chdir(request["base"])
     from momus.assess.confine import confine
 
     emit({"event": "confined", "layers": confine(request["memory_mb"], request["network"])})
@@ -55,8 +58,13 @@ def _inspect(request: Mapping[str, Any], _emit: Emit) -> dict[str, Any]:
     from momus.core.registry import get_probe
     from momus.targets import open_files
 
-    files = open_files(TargetCard.model_validate(request["target"]), Path(request["base"]))
-    body: dict[str, Any] = {"files": asdict(files.info)}
+    card = TargetCard.model_validate(request["target"])
+    body: dict[str, Any] = {}
+    if card.path or card.files:
+        try:
+            body["files"] = asdict(open_files(card, Path(request["base"])).info)
+        except Exception as error:
+            return {"failure": describe(error, request)}
     try:
         target = _open(request)
     except Exception as error:

@@ -92,7 +92,7 @@ class ProbeContract:
         if not probe.data:
             return  # it reads no samples, so there are none to run short of
         for case in (next(c for c in cases if c.faulty), next(c for c in cases if not c.faulty)):
-            few = {role: _first(s, n) for role, s in case.data.items()}
+            few: dict[str, Any] = {role: _first(s, n) for role, s in case.data.items()}
             m = probe(case.target, seed=0, context=case.context, **few, **case.options)
             assert decide(m, limit).status is Status.INCONCLUSIVE
 
@@ -114,11 +114,13 @@ class ProbeContract:
         from momus.core.errors import ProbeError
 
         with pytest.raises(ProbeError, match="no option"):
-            probe(cases[0].target, nonsense=1, **cases[0].data)
+            given: dict[str, Any] = dict(cases[0].data)
+            probe(cases[0].target, nonsense=1, **given)
 
 
 def _measure(probe: Probe, case: Case, budget: Budget | None = None) -> Measurement:
-    return probe(case.target, seed=0, budget=budget, context=case.context, **case.data, **case.options)
+    given: dict[str, Any] = {**case.data, **case.options}
+    return probe(case.target, seed=0, budget=budget, context=case.context, **given)
 
 
 def _content(m: Measurement) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class StoreContract:
         raise pytest.UsageError("a StoreContract must override the fixture 'store'")
 
     def test_records_come_back_in_order(self, store: Store) -> None:
-        written = [
+        written: list[Measurement | Failure] = [
             measurement("a", 0.1),
             Failure(probe="p.q", target="t", code="x/y", message="boom"),
             measurement("b", 0.2),

@@ -10,6 +10,7 @@ import sys
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import momus.judge
 from momus.core.records import Status
@@ -30,7 +31,8 @@ def measure(probe_id: str, seeds: int) -> dict[str, int | str]:
     counts = {"planted": 0, "hits": 0, "clean": 0, "false_alarms": 0, "passed": 0, "held_out": 0}
     for seed in range(seeds):
         for case in cases(probe_id, seed):
-            m = probe(case.target, seed=seed, context=case.context, **case.data, **case.options)
+            given: dict[str, Any] = {**case.data, **case.options}
+            m = probe(case.target, seed=seed, context=case.context, **given)
             status = decide(m, limit).status
             counts["held_out"] += case.held_out
             counts["planted" if case.faulty else "clean"] += 1

@@ -21,8 +21,8 @@ targets:
     classes: [malignant, benign]
 
 data:
-  train: {path: train.csv, label: diagnosis, groups: [clinic]}
-  test: {path: test.csv, label: diagnosis, groups: [clinic]}
+  train: {path: train.csv, label: diagnosis, groups: [clinic], drop: [clinic]}
+  test: {path: test.csv, label: diagnosis, groups: [clinic], drop: [clinic]}
 
 facts:
   model.paradigm: supervised

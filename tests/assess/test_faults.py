@@ -1,0 +1,139 @@
+"""What a model or its data can do to us: each becomes one clear line or an error row, and the rest goes on."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import momus
+
+Make = Callable[..., Path]
+ONLY = ("membership.loss", "shift.groups", "shift.two_sample")
+
+
+def beside_a_good_one(function: str) -> list[dict[str, object]]:
+    """Two targets: one that breaks, one that works."""
+    shared = {"adapter": "callable", "classes": ["no", "yes"], "output": "probabilities"}
+    return [{"name": n, "factory": f"model.py:{f}", **shared} for n, f in (("broken", function), ("good", "good"))]
+
+
+@pytest.mark.parametrize(
+    ("function", "code", "words"),
+    [
+        ("raises", "target/", "the weights"),
+        ("nan", "target/", "nan"),
+        ("dies", "worker/killed", "SIGKILL"),
+        ("leaves", "worker/", "7"),
+        ("phones_home", "target/", "may not reach '192.0.2.1'"),
+    ],
+)
+def test_a_broken_model_is_an_error_row_and_the_rest_goes_on(
+    system: Make, function: str, code: str, words: str
+) -> None:
+    done = momus.assess(system(targets=beside_a_good_one(function)), only=("shift.groups",))
+    lines = [*done.warnings, *(f"{f.code} {f.message}" for f in done.failures)]
+    assert any(code in line and words.lower() in line.lower() for line in lines), lines
+    assert all("\n" not in line for line in lines)
+    assert [m.target for m in done.measurements] == ["good"], "what the other target measured is kept"
+    assert done["shift"].status != "pass"
+
+
+@pytest.mark.slow
+def test_a_model_that_hangs_is_stopped_and_the_rest_goes_on(system: Make) -> None:
+    card = system("hangs", budget={"seconds": 2, "memory_mb": 1500})
+    done = momus.assess(card, only=("shift.groups",), patience=6)
+    (failure,) = done.failures
+    assert failure.code == "worker/timeout" and "budget.seconds" in failure.hint
+    assert done["shift"].status == "error"
+
+
+@pytest.mark.slow
+def test_a_model_that_eats_memory_is_stopped(system: Make) -> None:
+    card = system("greedy", budget={"seconds": 60, "memory_mb": 700})
+    done = momus.assess(card, only=("shift.groups",))
+    (failure,) = done.failures
+    assert failure.code == "worker/out-of-memory" and "memory_mb" in failure.hint
+    assert done["shift"].status == "error"
+
+
+def test_what_a_model_prints_is_not_taken_for_ours(system: Make) -> None:
+    done = momus.assess(system("chatty"), only=("shift.groups",))
+    assert [m.probe for m in done.measurements] == ["shift.groups"] and not done.failures
+
+
+class Bomb:
+    """Pickles to a call of os.system that would leave a mark."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        import os
+
+        return os.system, (f"touch {self.mark}",)
+
+
+def test_a_poisoned_pickle_is_never_loaded(system: Make, tmp_path: Path) -> None:
+    card = system()
+    mark = tmp_path / "executed"
+    (card.parent / "model.pkl").write_bytes(pickle.dumps(Bomb(mark)))
+    text = (
+        card.read_text()
+        .replace("adapter: callable", "adapter: sklearn")
+        .replace("factory: model.py:good", "path: model.pkl")
+    )
+    card.write_text(text)
+    done = momus.assess(card, only=("supply_chain.artifacts", "shift.groups"))
+    assert not mark.exists()
+    assert done["supply_chain"].status == "fail"
+    assert any("unsafe" in w for w in done.warnings)
+    assert any(g.why == "unsafe" for g in done.gaps)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        (lambda f: (f / "test.csv").unlink(), ["no such file", "test.csv"]),
+        (lambda f: (f / "test.csv").write_text("a,b,site\n1,2,north\n"), ["label"]),
+        (lambda f: _edit(f, "yes", "perhaps"), ["perhaps"]),
+        (lambda f: _edit(f, None, "nan,0.1,north,yes"), ["nan"]),
+        (lambda f: (f / "test.csv").write_text("a,b,site,label\n"), ["empty", "no rows", "no row"]),
+        (lambda f: _edit(f, None, "1.0,2.0"), ["line 2", ":2"]),
+        (lambda f: _edit(f, None, "abc,0.1,north,yes"), ["abc"]),
+    ],
+    ids=["missing", "wrong-column", "unknown-label", "nan", "empty", "ragged", "text"],
+)
+def test_bad_data_is_named_with_its_place(system: Make, break_it: Callable[[Path], object], words: list[str]) -> None:
+    card = system()
+    break_it(card.parent)
+    done = momus.assess(card, only=("shift.groups",))
+    assert not done.measurements
+    said = [g.detail + " " + g.how_to_close for g in done.gaps if g.probe == "shift.groups"]
+    said += [f"{f.place} {f.message} {f.hint}" for f in done.failures] + list(done.warnings)
+    assert any("test.csv" in s and any(w in s.lower() for w in words) for s in said), said
+    assert all("Traceback" not in s and "\n" not in s for s in said)
+
+
+def _edit(folder: Path, old: str | None, new: str) -> None:
+    """Replace every label, or the first data row, of the test table."""
+    lines = (folder / "test.csv").read_text().splitlines()
+    lines = [lines[0], new, *lines[2:]] if old is None else [line.replace(f",{old}", f",{new}") for line in lines]
+    (folder / "test.csv").write_text("\n".join(lines) + "\n")
+
+
+def test_one_class_only_decides_nothing_falsely(system: Make) -> None:
+    card = system()
+    lines = (card.parent / "test.csv").read_text().splitlines()
+    (card.parent / "test.csv").write_text("\n".join([lines[0], *(x for x in lines[1:] if x.endswith("yes"))]) + "\n")
+    done = momus.assess(card, only=("membership.loss", "shift.groups"))
+    assert {r.status for r in done.rows} <= {"not_tested", "inconclusive", "fail", "error", "pass", "not_applicable"}
+    assert len(done.measurements) + len(done.failures) == 2
+
+
+def test_a_card_with_unknown_keys_runs_nothing(system: Make) -> None:
+    card = system(targts=[])
+    with pytest.raises(momus.MomusError, match=r"momus\.yaml:\d+:\d+.*targts.*targets"):
+        momus.assess(card)
