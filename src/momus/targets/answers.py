@@ -33,7 +33,7 @@ def asking(name: str, x: Any, doing: str = "answered") -> Iterator[None]:
     except Exception as error:
         text = " ".join(str(error).split())
         raise TargetError(
-            f"the model raised {type(error).__name__} while it {doing}: {text[:300] or 'no message'}",
+            f"the model raised {type(error).__name__} while it {doing}: {text[:300].rstrip('.') or 'no message'}",
             code="target/raised",
             place=place(name, x),
             hint="Run the model on this input by itself to see its traceback",

@@ -109,6 +109,9 @@ def fresh(model: Any, seed: int) -> Any:
     names = [k for k in made.get_params(deep=True) if k.split("__")[-1] in ("random_state", "random_seed")]
     if names:
         made.set_params(**dict.fromkeys(names, value))
+    for key, value_ in made.get_params(deep=True).items():
+        if key.split("__")[-1] == "objective" and str(value_).startswith("multi:"):
+            made.set_params(**{key: "binary:logistic"})  # XGBoost's default: fit makes it multi: again where needed
     single_job(made)
     return made
 

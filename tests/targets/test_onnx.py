@@ -1,0 +1,109 @@
+"""ONNX: gradients only where the converted graph says the same, fixed batches, files that are no models."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnxruntime")
+onnx = pytest.importorskip("onnx")
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+
+from momus.core.capabilities import Gradients, Probabilities, Trains, missing  # noqa: E402
+from momus.core.errors import TargetError  # noqa: E402
+from momus.targets import Target  # noqa: E402
+from momus.targets.callable_ import CallableTarget  # noqa: E402
+
+RNG = np.random.default_rng(0)
+W = RNG.normal(size=(6, 3)).astype(np.float32)
+X = RNG.normal(size=(20, 6))
+
+
+def graph(path: Path, *ops: str, batch: int | str = "n", dtype: int = TensorProto.FLOAT) -> Path:
+    """x @ W, then one-input operators in a row."""
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["h0"])]
+    for i, op in enumerate(ops):
+        nodes.append(helper.make_node(op, [f"h{i}"], [f"h{i + 1}"]))
+    nodes.append(helper.make_node("Identity", [f"h{len(ops)}"], ["y"]))
+    model = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", dtype, [batch, 6])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [batch, 3])],
+        [numpy_helper.from_array(W, "w")],
+    )
+    onnx.save(helper.make_model(model, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize("batch", ["n", 1, 7])
+def test_softmax_and_fixed_batches(tmp_path: Path, batch: int | str) -> None:
+    target = Target.from_onnx(graph(tmp_path / "m.onnx", "Softmax", batch=batch), name="m")
+    z = X.astype(np.float32) @ W
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    assert target.info.output == "probabilities"
+    np.testing.assert_allclose(target.probabilities(X), p, atol=1e-5)
+    assert not missing(target, Gradients), target.info.notes
+    _, g = target.loss_gradient(target.encode(X), p.argmax(axis=1), "cross_entropy")
+    want = (p - np.eye(3)[p.argmax(axis=1)]) @ W.T
+    np.testing.assert_allclose(g.numpy(), want, atol=1e-5)
+
+
+def test_conversion_leaves_no_stub_behind(tmp_path: Path) -> None:
+    Target.from_onnx(graph(tmp_path / "m.onnx"))
+    assert "torchvision" not in sys.modules or hasattr(sys.modules["torchvision"], "__version__")
+
+
+def test_a_disagreeing_conversion_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from momus.targets import torch_onnx
+
+    class Off(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x @ torch.from_numpy(W) + 0.01
+
+    monkeypatch.setattr(torch_onnx, "converted", lambda _: Off())
+    target = Target.from_onnx(graph(tmp_path / "m.onnx"))
+    assert "loss_gradient" in missing(target, Gradients)
+    assert not missing(target, Probabilities)
+    assert any("differs from onnxruntime" in n for n in target.info.notes)
+
+
+def test_an_operator_without_conversion_leaves_queries(tmp_path: Path) -> None:
+    target = Target.from_onnx(graph(tmp_path / "m.onnx", "Hardmax"), output="logits")
+    assert not missing(target, Probabilities)
+    assert "loss_gradient" in missing(target, Gradients)
+    assert any("cannot be converted" in n for n in target.info.notes)
+
+
+def test_retraining_by_a_function_or_a_file(tmp_path: Path) -> None:
+    path = graph(tmp_path / "m.onnx")
+    other = graph(tmp_path / "n.onnx", "Neg")
+    by_file = Target.from_onnx(path, train=lambda x, y, seed: other)
+    assert not missing(by_file, Trains)
+    again = by_file.retrain(X, np.zeros(20), seed=0)
+    np.testing.assert_allclose(again.scores(X), -by_file.scores(X), atol=1e-5)
+    by_function = Target.from_onnx(path, train=lambda x, y, seed: lambda a: a @ W)
+    np.testing.assert_allclose(by_function.retrain(X, np.zeros(20), seed=0).scores(X), by_function.scores(X), atol=1e-5)
+
+
+def test_faults_are_told(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(b"no model")
+    with pytest.raises(TargetError, match="onnxruntime cannot load it"):
+        Target.from_onnx(tmp_path / "x.onnx")
+    with pytest.raises(TargetError, match="does not exist"):
+        Target.from_onnx(tmp_path / "y.onnx")
+    with pytest.raises(TargetError, match="3 outputs, 2 classes"):
+        Target.from_onnx(graph(tmp_path / "m.onnx"), classes=("a", "b"))
+    with pytest.raises(TargetError, match="NaN or infinity"):
+        Target.from_onnx(graph(tmp_path / "nan.onnx", "Log"))
+
+
+def test_opening_makes_no_session_per_query(tmp_path: Path) -> None:
+    target = Target.from_onnx(graph(tmp_path / "m.onnx"), rows=8)
+    assert isinstance(target, CallableTarget)
+    np.testing.assert_allclose(target.scores(np.tile(X, (10, 1)))[-20:], target.scores(X), atol=1e-6)
