@@ -232,10 +232,10 @@ def _job(card: SystemCard, probe: Probe, seen: Inspection, seed: int, context: M
     )
 
 
-def _without_noise(gaps: Iterable[Gap], jobs: Sequence[Job]) -> list[Gap]:
-    """Drop 'does not fit' gaps of probes that another target of the same system serves."""
-    served = {j.probe for j in jobs}
-    return [g for g in gaps if g.probe not in served or g.how_to_close != NO_FIT]
+def _without_noise(gaps: Sequence[Gap], jobs: Sequence[Job]) -> list[Gap]:
+    """Drop gaps that are none: a probe for another kind of system, where the mode is tested or has a real gap."""
+    served = {mode for j in jobs for mode in j.modes} | {g.mode for g in gaps if g.how_to_close != NO_FIT}
+    return [g for g in gaps if g.how_to_close != NO_FIT or g.mode not in served]
 
 
 def _modes_without_probe(ruled_out: set[str]) -> tuple[Gap, ...]:
