@@ -15,7 +15,6 @@ from momus.zoo.supply_chain import corpus_bad_files, corpus_bad_formats, corpus_
 from momus.zoo.supply_chain.corpus import MARKER, Artifact
 
 BAD = (*corpus_bad_pickles.files(), *corpus_bad_files.files(0), *corpus_bad_formats.files())
-LARGE = {"zip bomb", "gzip of zeros"}
 
 
 def name(artifact: Artifact) -> str:
@@ -110,7 +109,7 @@ WATCHER = """
 import json, random, sys
 from momus.methods.artifacts import scan_bytes
 from momus.zoo.supply_chain import corpus_bad_files, corpus_bad_formats, corpus_bad_pickles
-files = [a.data for a in (*corpus_bad_pickles.files(), *corpus_bad_files.files(0), *corpus_bad_formats.files())]
+files = [a.data for a in (*corpus_bad_pickles.files(), *corpus_bad_files.files(0, large=False), *corpus_bad_formats.files())]
 files = [f for f in files if len(f) < 50_000]
 for f in files[::7]:
     scan_bytes(f)   # the scanner's own modules are loaded now

@@ -17,7 +17,7 @@ from momus.zoo.supply_chain import corpus_bad_files, corpus_bad_formats, corpus_
 
 SEEDS = [
     a.data
-    for a in (*corpus_bad_pickles.files(), *corpus_bad_files.files(0), *corpus_bad_formats.files())
+    for a in (*corpus_bad_pickles.files(), *corpus_bad_files.files(0, large=False), *corpus_bad_formats.files())
     if len(a.data) < 20_000
 ]
 VERDICTS = {"clean", "suspicious", "bad", "unread"}

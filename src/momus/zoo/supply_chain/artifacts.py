@@ -41,10 +41,10 @@ class Folder:
 def cases(seed: int = 0) -> tuple[Case, ...]:
     """Each planted folder holds one bad file of a group among benign ones; clean folders hold benign ones only."""
     rng = np.random.default_rng(seed)
-    benign = [a for a in corpus_benign.files(seed) if not a.held_out]
-    late = [a for a in corpus_benign.files(seed) if a.held_out]
-    light = [a for a in corpus_bad_files.files(seed) if len(a.data) < 50_000]
-    bad = [*corpus_bad_pickles.files(), *light, *corpus_bad_formats.files()]
+    good = corpus_benign.files(seed, frameworks=False)
+    benign = [a for a in good if not a.held_out]
+    late = [a for a in good if a.held_out]
+    bad = (*corpus_bad_pickles.files(), *corpus_bad_files.files(seed, large=False), *corpus_bad_formats.files())
     made = [Case("benign models", False, Folder("benign", benign))]
     made.append(Case("benign, held out", False, Folder("benign-held-out", late), held_out=True))
     for group in sorted({a.group for a in bad}):

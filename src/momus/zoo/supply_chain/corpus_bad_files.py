@@ -28,9 +28,22 @@ from momus.zoo.supply_chain.corpus import (
 from momus.zoo.supply_chain.corpus_bad_pickles import _legacy_header
 
 
-def files(seed: int) -> tuple[Artifact, ...]:
-    """All of them; ``seed`` draws the numbers of the harmless arrays around the payloads."""
-    return (*_clothed(seed), *_torch())
+def files(seed: int, *, large: bool = True) -> tuple[Artifact, ...]:
+    """All of them; ``seed`` draws the numbers of the harmless arrays around the payloads.
+
+    ``large`` = False leaves out the two that take a second to compress.
+    """
+    return (*_clothed(seed), *_torch(), *(_large() if large else ()))
+
+
+def _large() -> list[Artifact]:
+    """Zeros that take a thousandth of their size when compressed."""
+    bomb = zipped([Member("weights.bin", bytes(80 << 20), deflate=True)])
+    zeros = gzip.compress(bytes(96 << 20), mtime=0)
+    return [
+        Artifact("zip bomb", "torch and archives", "n.zip", bomb),
+        Artifact("gzip of zeros", "renamed and compressed", "zeros.gz", zeros, "", True),
+    ]
 
 
 def _function() -> bytes:
@@ -66,9 +79,8 @@ def _clothed(seed: int) -> list[Artifact]:
         ("behind a joblib array", "array.joblib", with_array, "joblib"),
         ("array bytes are instructions", "both.joblib", _two_faced(), "pickle"),
         ("gzip in gzip", "twice.gz", gzip.compress(gzip.compress(payload(), mtime=0), mtime=0), ""),
-        ("gzip of zeros", "zeros.gz", gzip.compress(bytes(96 << 20), mtime=0), ""),
     ]
-    late = {"gzip in gzip", "gzip of zeros"}
+    late = {"gzip in gzip"}
     return [Artifact(n, "renamed and compressed", f, d, how, n in late) for n, f, d, how in made]
 
 
@@ -90,7 +102,6 @@ def _two_faced() -> bytes:
 def _torch() -> list[Artifact]:
     evil = payload()
     good = stream(b"}")
-    zeros = bytes(80 << 20)
     made = [
         ("plain", "a.pt", torch_zip(evil), "torch"),
         ("wrong checksum", "b.pt", torch_zip(evil, crc=1), ""),
@@ -110,7 +121,6 @@ def _torch() -> list[Artifact]:
         ("7z", "k.7z", b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(64) + evil, ""),
         ("tar leaves its folder", "l.tar", _tar("../../evil.pkl", evil), ""),
         ("tar with a pickle", "m.tar", _tar("model/data.pkl", evil), ""),
-        ("zip bomb", "n.zip", zipped([Member("weights.bin", zeros, deflate=True)]), ""),
         ("zip in zip", "o.zip", zipped([Member("inner.zip", torch_zip(evil), deflate=True)]), ""),
         ("tar link", "p.tar", _tar("model/data.pkl", b"", link="/etc/passwd"), ""),
         ("pickle in front of a zip", "q.pt", zipped([Member("model/data.pkl", good)], prefix=evil), "pickle"),

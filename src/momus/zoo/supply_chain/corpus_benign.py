@@ -18,12 +18,17 @@ from momus.zoo.supply_chain.corpus import Artifact
 from momus.zoo.supply_chain.corpus_bad_formats import onnx, safetensors
 
 
-def files(seed: int) -> tuple[Artifact, ...]:
-    """Everything that the installed libraries can make; scikit-learn, NumPy and the standard library always."""
+def files(seed: int, *, frameworks: bool = True) -> tuple[Artifact, ...]:
+    """Everything that the installed libraries can make; scikit-learn, NumPy and the standard library always.
+
+    ``frameworks`` = False leaves out PyTorch, boosting and pandas, whose imports take seconds.
+    """
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(80, 6))
     y = (x[:, 0] + 0.3 * rng.normal(size=80) > 0).astype(int)
-    made = [*_sklearn(x, y, seed), *_plain(rng), *_boosting(x, y, seed), *_tables(rng), *_torch(seed)]
+    made = [*_sklearn(x, y, seed), *_plain(rng)]
+    if frameworks:
+        made += [*_boosting(x, y, seed), *_tables(rng), *_torch(seed)]
     late = {"calibrated pipeline, xz", "torch optimiser", "random generator", "neighbours"}
     return tuple(Artifact(name, "benign", file, data, "", name in late) for name, file, data in made)
 
