@@ -6,10 +6,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from momus.data.describe import describe as describe
     from momus.data.read import read_data as read_data
+    from momus.data.summary import describe as describe
 
-_HOMES = {"describe": "describe", "read_data": "read"}
+_HOMES = {"describe": "summary", "read_data": "read"}
 
 __all__ = ["describe", "read_data"]
 

@@ -45,7 +45,7 @@ def sniff(head: str) -> str:
 
 def _fast(path: Path, text: str, head: str, sign: str, limit: int | None) -> Frame | None:
     """numpy's parser, for files of plain numbers; None where it meets anything else."""
-    if '"' in text:
+    if '"' in text or not text[len(head) :].strip():
         return None
     names = _names(path, head.rstrip("\r\n").split(sign))
     try:
