@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from momus.card import CardProblems, Facts, SystemCard, load_card
+from momus.card import CardProblems, DataCard, Facts, SystemCard, TargetCard, load_card
 from momus.card.inspect import check_card
 from momus.card.read import card_of_text
 from momus.core.errors import CardError, NotFound
@@ -311,3 +311,16 @@ def test_the_schema_accepts_what_the_reader_accepts() -> None:
     ]["anyOf"]
     assert "label" in schema["properties"]["data"]["properties"]
     assert schema["additionalProperties"] is False
+
+
+def test_the_guide_shows_cards_that_read() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "card.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    assert len(blocks) == 4
+    for block in blocks:
+        card_of_text(block if block.startswith("system") else f"system: s\n{block}")
+    named = set(re.findall(r"^\| `(\w+)`(?:, `(\w+)`)?", guide, re.MULTILINE))
+    told = {key for pair in named for key in pair if key}
+    assert set(SystemCard.model_fields) <= told | {"description"}
+    for section in (TargetCard, DataCard):
+        assert set(section.model_fields) <= told | {"drop", "time", "columns", "limit"}
