@@ -35,7 +35,7 @@ def page(probe: Probe) -> str:
 
 | | |
 | --- | --- |
-| mode | [{mode.id} {mode.name}](../modes/{mode.id}-{mode.slug}.md) |
+| mode | [{mode.id} {mode.name}](../modes/{mode.id[1:]}-{mode.slug}.md) |
 | measures | `{probe.metric}`, {probe.worse} is worse |
 | attacker's knowledge | {probe.knowledge.value} |
 | needs | {needs} |

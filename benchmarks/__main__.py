@@ -1,0 +1,92 @@
+"""Runs every benchmark and writes one page: ``python -m benchmarks [--only NAME ...] [--write docs/benchmarks.md]``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import platform
+import sys
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+TITLES = {
+    "startup": "Start-up",
+    "perturbation": "Perturbation: the digits CNN, 500 images, one thread",
+    "corruption": "Common corruptions: 200 images of 224 x 224, one thread",
+    "shift": "Shift and slices",
+    "scan": "Artifact scan",
+}
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "adversarial-robustness-toolbox",
+    "foolbox",
+    "torchattacks",
+    "imagecorruptions-imaug",
+)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Rows as a Markdown table; the columns are the keys in the order they first appear."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    lines += ["| " + " | ".join(_cell(row.get(c, "")) for c in columns) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def machine() -> str:
+    """The machine in words: processor, cores, system, Python and the packages that matter."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        model = next(
+            (x.split(":", 1)[1].strip() for x in info.read_text().splitlines() if x.startswith("model name")), model
+        )
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            found.append(f"{name} not installed")
+    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}; {', '.join(found)}"
+
+
+def main() -> None:
+    """Run the chosen benchmarks in one process, in a fixed order, and print or write their tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--only", nargs="*", choices=TITLES, default=list(TITLES))
+    parser.add_argument("--write", type=Path)
+    given = parser.parse_args()
+    parts = [
+        "# Benchmarks\n",
+        f"Written by `python -m benchmarks {' '.join(sys.argv[1:])}` on {datetime.now(UTC):%Y-%m-%d}.\n",
+        f"Machine: {machine()}.\n",
+        "Peers ran in the same process order on the same data. Times are comparable inside a table, not across machines.\n",
+    ]
+    for name in given.only:
+        started = time.perf_counter()
+        module = importlib.import_module(f"benchmarks.bench_{name}")
+        rows = module.rows()
+        notes = getattr(module, "NOTES", "")
+        parts.append(f"## {TITLES[name]}\n\n{table(rows)}\n" + (f"\n{notes.strip()}\n" if notes else ""))
+        print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+        if given.write:
+            given.write.write_text("\n".join(parts), "utf-8")
+    if not given.write:
+        print("\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()
