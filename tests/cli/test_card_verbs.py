@@ -8,6 +8,7 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -62,6 +63,12 @@ def test_threats_json_and_picture(card: Path, tmp_path: Path) -> None:
     done = call(threats, card, "--json", "--svg", svg)
     assert len(json.loads(done.stdout)["modes"]) == 17
     assert ET.fromstring(svg.read_text()).tag.endswith("svg")
+
+
+def test_an_unwritable_picture_is_a_usage_error(card: Path, tmp_path: Path) -> None:
+    done = call(threats, card, "--svg", tmp_path / "no" / "p.svg")
+    assert isinstance(done.exception, click.BadParameter)
+    assert "cannot be written" in str(done.exception)
 
 
 def test_check_tells_what_is_missing(card: Path) -> None:

@@ -30,7 +30,10 @@ def threats(card: str, only: tuple[str, ...], verbose: bool, svg: str | None, as
     chosen = [load().mode(name).slug for name in only]
     model = decide(system)
     if svg:
-        Path(svg).write_text(picture(system, model), encoding="utf-8")
+        try:
+            Path(svg).write_text(picture(system, model), encoding="utf-8")
+        except OSError as error:
+            raise click.BadParameter(f"{svg} cannot be written: {error.strerror}", param_hint="--svg") from None
         click.echo(f"picture: {svg}", err=True)
     if as_json:
         click.echo(model.model_dump_json(indent=2))
