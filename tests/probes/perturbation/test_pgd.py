@@ -41,6 +41,7 @@ def test_the_curve_against_epsilon_bounds_the_exact_one(bright):
     distance = np.abs(samples.x[:, 0, 0, 0] / 255 - 0.5)
     for epsilon, left in zip(line.x, line.y, strict=True):
         assert left >= (distance > epsilon + 0.01).mean()  # never below the truth
+        assert left <= (distance > 0.6 * epsilon).mean() + 0.06  # and not far above it
     assert np.all(np.diff(line.y) <= 0)
     assert line.y[0] == 1.0
     assert line.y[-1] == pytest.approx(m.figure("robust_accuracy").value)

@@ -67,8 +67,10 @@ def recheck(target: Scores, inputs: Inputs, found: Found) -> Checked:
     )
 
 
-def nearest(target: Scores, inputs: Inputs, checked: Checked, halvings: int = 6) -> NumpyArray:
+def nearest(target: Scores, inputs: Inputs, checked: Checked, closest: Array, halvings: int = 6) -> NumpyArray:
     """(m,) distances at which the successes still succeed, by halving the way back to the original; inf for the rest.
+
+    ``closest`` (m, ...) holds examples that lie nearer than those that were re-checked, or the same ones.
 
     Upper bounds on the true distance. Tables with categories or integers keep the distance as found. Costs up to
     ``halvings`` rows a success; a spent budget keeps what is known.
@@ -80,7 +82,7 @@ def nearest(target: Scores, inputs: Inputs, checked: Checked, halvings: int = 6)
         return out
     xp = array_namespace(x0)
     native = xp.asarray(index, device=device(x0))
-    x0, x, y = x0[native], checked.x[native], to_numpy(y)[index]
+    x0, x, y = x0[native], closest[native], to_numpy(y)[index]
     domain = inputs.domain.like(x)
     share = np.ones(len(index))
     if not domain.discrete:
@@ -94,7 +96,7 @@ def nearest(target: Scores, inputs: Inputs, checked: Checked, halvings: int = 6)
         except BudgetSpent:
             pass  # the shares known so far are bounds too, only wider
     # The re-check lets rounding pass; a distance a hair beyond epsilon would fall out of the curve.
-    out[index] = np.minimum(to_numpy(domain.distance(x, x0, inputs.norm)), inputs.epsilon) * share
+    out[index] = np.minimum(to_numpy(domain.distance(x, x0, inputs.norm)).astype(float), inputs.epsilon) * share
     return out
 
 
@@ -108,10 +110,14 @@ def conclude(
     scope: dict[str, str | int | float],
     figures: tuple[Figure, ...] = (),
     caveats: tuple[Caveat, ...] = (),
+    closest: Array | None = None,
 ) -> Measurement:
-    """The measurement: share of the inputs that the model gets right and the attack turned wrong."""
+    """The measurement: share of the inputs that the model gets right and the attack turned wrong.
+
+    ``closest`` holds nearer examples where the attack looked for them; distances are then measured there.
+    """
     checked = recheck(target, inputs, found)
-    distances = nearest(target, inputs, checked)
+    distances = nearest(target, inputs, checked, found.x if closest is None else closest)
     n, right, won = len(inputs.right), int(inputs.right.sum()), int(checked.won.sum())
     show = pictures if inputs.is_image else changed_columns
     evidence = [*show(target, inputs, checked.x, checked.won, checked.labels), _against_epsilon(inputs, distances, n)]
