@@ -100,9 +100,11 @@ def test_sources_that_agree_share_a_line(built: ReportView) -> None:
 
 
 def test_a_finding_that_its_row_forgot_is_not_lost(model: ThreatModel) -> None:
-    rows = coverage(model.modes, [], [], [])
-    view = build_view(sample_view().run, rows, findings=[findings()["shift"]], threat_model=model)
-    assert view.mode("shift").findings == (findings()["shift"],)
+    listed = findings()["shift"]
+    forgotten = listed.model_copy(update={"probe": "shift.two_sample"})
+    rows = coverage(model.modes, [listed], [], [])
+    view = build_view(sample_view().run, rows, findings=[forgotten, listed], threat_model=model)
+    assert view.mode("shift").findings == (listed, forgotten)
 
 
 def test_seventeen_or_nothing(model: ThreatModel) -> None:
