@@ -29,6 +29,12 @@ class Conditions:
     def sizes(self) -> tuple[int, ...]:
         return tuple(len(v) for v in self.labels)
 
+    def without(self, name: str) -> Conditions:
+        """The same rows without one column."""
+        keep = [j for j, other in enumerate(self.names) if other != name]
+        names, labels = tuple(self.names[j] for j in keep), tuple(self.labels[j] for j in keep)
+        return Conditions(names, labels, self.train[:, keep], self.test[:, keep])
+
     def name(self, columns: Sequence[int], codes: Sequence[int]) -> str:
         return " and ".join(f"{self.names[j]} = {self.labels[j][c]}" for j, c in zip(columns, codes, strict=True))
 

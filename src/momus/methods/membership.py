@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from momus.core.errors import BudgetSpent, TargetError
+from momus.core.errors import BudgetSpent, ProbeError, TargetError
 from momus.core.samples import NumpyArray, Samples
 from momus.methods.describe import one_row_per_id, row_keys
 from momus.stats import intervals, roc
 
 TINY = 1e-12
+SIGNALS = ("loss", "confidence", "modified_entropy")
 
 
 def signals(p: NumpyArray, y: NumpyArray) -> dict[str, NumpyArray]:
@@ -32,6 +33,16 @@ def signals(p: NumpyArray, y: NumpyArray) -> dict[str, NumpyArray]:
         "confidence": np.log(top + TINY) - np.log(1 - top + TINY),
         "modified_entropy": -entropy,
     }
+
+
+def check_labels(train: Samples, test: Samples, classes: int) -> None:
+    """ProbeError where rows have no labels or labels outside the model's classes: the attack needs both."""
+    for role, samples in (("train", train), ("test", test)):
+        if samples.y is None:
+            raise ProbeError(f"the rows in the role '{role}' have no labels", hint=f"Give data.{role} a label column")
+        y = np.asarray(samples.y)
+        if len(y) and classes and (y.min() < 0 or y.max() >= classes):
+            raise ProbeError(f"a label in the role '{role}' lies outside the model's {classes} classes")
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def log_odds(p: NumpyArray, y: NumpyArray, floor: float) -> NumpyArray:
 
 @dataclass(frozen=True)
 class Shadows:
-    """``p`` (s, n, k): what each of s shadow models says of n audited rows; ``inside`` (s, n): which it was fitted on."""
+    """``p`` (s, n, k): what each of s shadow models says of n audited rows; ``inside`` (s, n): which it knew."""
 
     p: NumpyArray
     inside: NumpyArray

@@ -5,6 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from momus.core.capabilities import TargetInfo
+from momus.core.errors import ProbeError
 from momus.core.evidence import Table
 from momus.core.meter import Budget
 from momus.core.samples import Samples
@@ -103,3 +104,9 @@ def test_few_rows_say_nothing(n: int) -> None:
     rng = np.random.default_rng(7)
     m = coverage(Named(), train=people(100, rng), test=people(20, rng).take(slice(0, n)))
     assert [c.code for c in m.caveats] == ["too-few-samples"] and m.caveats[0].blocks == "both"
+
+
+def test_four_ways_are_refused() -> None:
+    rng = np.random.default_rng(8)
+    with pytest.raises(ProbeError, match="ways is 4"):
+        coverage(Named(), train=people(50, rng), test=people(50, rng), ways=4)

@@ -8,6 +8,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
+from momus.core.errors import ProbeError
 from momus.core.evidence import Series, Table
 from momus.core.meter import Budget
 from momus.core.samples import Samples
@@ -128,3 +129,15 @@ def test_a_fixed_signal_and_images() -> None:
     target = Target.from_sklearn(model, name="forest", classes=train.classes, samples=train)
     m = loss(target, train=train, test=test, signal="loss")
     assert m.scope["chosen_signal"] == "loss" and m.value > 0.9
+
+
+def test_a_question_it_cannot_answer_is_refused() -> None:
+    rng = np.random.default_rng(9)
+    train, test = people(100, rng), people(100, rng)
+    target = fitted(LogisticRegression(), train, "line")
+    with pytest.raises(ProbeError, match="no signal 'gut'"):
+        loss(target, train=train, test=test, signal="gut")
+    with pytest.raises(ProbeError, match="'test' have no labels"):
+        loss(target, train=train, test=replace(test, y=None))
+    with pytest.raises(ProbeError, match="outside the model's 2 classes"):
+        loss(target, train=train, test=replace(test, y=np.full(100, 2)))

@@ -122,3 +122,9 @@ def test_seeded() -> None:
     target = fitted(RandomForestClassifier(5, random_state=0), train, "forest")
     one, two = (shadow(target, train=train, test=test, shadows=4, seed=1).model_dump(exclude={"cost"}) for _ in "ab")
     assert one == two
+
+
+def test_one_shadow_is_no_pair() -> None:
+    train = people(50, np.random.default_rng(6))
+    with pytest.raises(ProbeError, match="no pair"):
+        shadow(fitted(LogisticRegression(), train, "line"), train=train, test=train, shadows=1)

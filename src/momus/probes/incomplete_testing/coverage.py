@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from momus.core.capabilities import Predicts, Target, missing, to_numpy
-from momus.core.errors import BudgetSpent
+from momus.core.errors import BudgetSpent, ProbeError
 from momus.core.evidence import Evidence, Table
 from momus.core.meter import Meter
 from momus.core.probe import Trial, probe
@@ -60,7 +59,7 @@ def coverage(
         rows outside the training ranges), time_ordered, and, where the target predicts, error_rate, bad_slices
         (beyond chance after Bonferroni) and worst_slice_error.
     Raises
-        TargetError from the target's predictions.
+        ProbeError for ways outside 1 to 3; TargetError from the target's predictions.
     Cost
         Two bincounts for each group of columns; one row for each test row where the target predicts.
     A pass means little when
@@ -70,6 +69,8 @@ def coverage(
         Gilmer et al. 2018 (arXiv:1807.06732); combinatorial coverage: NIST SP 800-142; Chung et al. 2019 and Sagadeeva
         & Boehm 2021 (SliceLine) for slices.
     """
+    if not 1 <= ways <= 3:
+        raise ProbeError(f"ways is {ways}", hint="Combine 1, 2 or 3 columns")
     rng = trial.rng
     train, test = trial.samples("train"), trial.samples("test")
     sampled = len(train) > rows
@@ -161,15 +162,7 @@ def _slices(
         message = "the budget did not allow predictions, so no slices were searched"
         return [], [], [Caveat(code="budget-spent", message=message, blocks="pass")]
     wrong = _wrong(bare.info.task, said, np.asarray(test.y))
-    # A slice must be recognisable in use, where nobody knows the label yet.
-    keep = [j for j, name in enumerate(found.names) if name != "label"]
-    found = replace(
-        found,
-        names=tuple(found.names[j] for j in keep),
-        labels=tuple(found.labels[j] for j in keep),
-        train=found.train[:, keep],
-        test=found.test[:, keep],
-    )
+    found = found.without("label")  # a slice must be recognisable in use, where nobody knows the label yet
     result = slices.sweep(found.test, found.sizes, wrong, least_rows=max(30, len(wrong) // 200))
     rate = intervals.wilson(int(wrong.sum()), len(wrong))
     figures = [

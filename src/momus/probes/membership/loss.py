@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from momus.core.capabilities import Probabilities, to_numpy
+from momus.core.errors import ProbeError
 from momus.core.probe import Trial, probe
 from momus.core.records import Figure, Interval, Knowledge, Measurement
 from momus.methods import leak_report, membership
@@ -40,7 +41,7 @@ def loss(
         balanced_accuracy, tpr_at_0.1pct_fpr (from 4,380 non-members on), auc by class and group, accuracy_train,
         accuracy_test, generalisation_gap, blind_auc.
     Raises
-        TargetError when the probabilities are not finite.
+        TargetError when the probabilities are not finite; ProbeError for an unknown signal or missing labels.
     Cost
         Two rows for each pair of members and non-members.
     A pass means little when
@@ -53,6 +54,9 @@ def loss(
     rng = trial.rng
     train, test = trial.samples("train"), trial.samples("test")
     classes = target.info.classes or train.classes
+    if signal not in ("auto", *membership.SIGNALS):
+        raise ProbeError(f"no signal '{signal}'", hint=f"Choose auto, {', '.join(membership.SIGNALS)}")
+    membership.check_labels(train, test, len(target.info.classes))
     audit = membership.choose_rows(train, test, rows, rng)
     members, others = train.take(audit.members), test.take(audit.others)
 

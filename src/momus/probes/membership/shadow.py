@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from momus.core.capabilities import Probabilities, Trains, to_numpy
-from momus.core.errors import TargetError
+from momus.core.errors import ProbeError, TargetError
 from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement
 from momus.core.samples import NumpyArray, Samples
@@ -57,7 +57,7 @@ def shadow(
         class and group, auc_online, auc_offline, auc_loss (the same rows without shadow models), shadow and target
         accuracy, blind_auc.
     Raises
-        TargetError when a retrained copy has no probabilities.
+        TargetError when a retrained copy has no probabilities; ProbeError for fewer than 2 shadows or missing labels.
     Cost
         The target is asked twice ``records`` rows; the trainings are the tester's own and count in seconds only. A
         spent time budget leaves the pairs of models fitted so far.
@@ -70,6 +70,9 @@ def shadow(
     rng = trial.rng
     train, test = trial.samples("train"), trial.samples("test")
     classes = target.info.classes or train.classes
+    membership.check_labels(train, test, len(target.info.classes))
+    if shadows < 2:
+        raise ProbeError(f"{shadows} shadow models make no pair", hint="shadows: 2 and up")
     audit = membership.choose_rows(train, test, records, rng)
     members, others = train.take(audit.members), test.take(audit.others)
 
