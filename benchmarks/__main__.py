@@ -73,7 +73,7 @@ def main() -> None:
         "# Benchmarks\n",
         f"Written by `python -m benchmarks {' '.join(sys.argv[1:])}` on {datetime.now(UTC):%Y-%m-%d}.\n",
         f"Machine: {machine()}.\n",
-        "Peers ran in the same process order on the same data. Times are comparable inside a table, not across machines.\n",
+        "Peers ran in one process order on the same data. Compare times inside a table, not across machines.\n",
     ]
     for name in given.only:
         started = time.perf_counter()
