@@ -10,6 +10,7 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
+
 from momus.core.errors import DataError
 from momus.core.samples import Samples
 

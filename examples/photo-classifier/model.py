@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 (4.65 million parameters, 1,000 ImageNet classes), without its weights: those come from the card."""
+"""EfficientNet-Lite0: 4.65 million parameters, 1,000 ImageNet classes. The weights come from the card."""
 
 from __future__ import annotations
 
