@@ -85,3 +85,15 @@ def test_unintentional_modes_rate_by_what_was_lost() -> None:
 
 def test_status_words_are_those_of_the_findings() -> None:
     assert {s.value for s in Status} == {"fail", "pass", "inconclusive", "error"}
+
+
+def test_premise_rules_move_a_rating_and_say_so() -> None:
+    from momus.taxonomy.bugbar import Move
+
+    facts = {"data.class": "confidential", "data.persons": True}
+    plain = rate(finding(0.5, 0.6), facts)
+    lower = rate(finding(0.5, 0.6), facts, [Move("R17", "lower", "training is differentially private")])
+    top = rate(finding(0.5, 0.6), facts, [Move("R27", "critical", "people can be hurt")])
+    assert plain is not None and lower is not None and top is not None
+    assert lower.severity.rank == plain.severity.rank - 1 and "R17" in lower.reasons[-1]
+    assert top.severity is Severity.CRITICAL

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,7 +108,7 @@ def review(
                 findings.append(decide_failure(result, mode=mode))
             else:
                 findings.append(decide(result, limit_for(result.probe, marks), mode=mode))
-    ratings = [r for f in findings if (r := rate(f, card.facts)) is not None]
+    ratings = [r for f in findings if (r := rate(f, card.facts, model.modes[f.mode].moves)) is not None]
     return Assessment(
         run=run,
         card=card,
@@ -135,6 +134,5 @@ def recall(
 
 
 def _stored_card(head: Run) -> SystemCard:
-    """The card as it was stored. Its secrets were never kept and judging needs none, so their names stand in."""
-    text = re.sub(r"\$\{(\w+)\}", r"<\1>", head.card_text)
-    return card_of_text(text, path=Path(head.card_path) if head.card_path else None)
+    """The card as it was stored. Its secrets were never kept, and judging needs none: their names stand in."""
+    return card_of_text(head.card_text, path=Path(head.card_path) if head.card_path else None, keep_variables=True)

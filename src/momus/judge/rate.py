@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from momus.core.records import Finding, Measurement, Rating, Status
-from momus.taxonomy.bugbar import level
+from momus.taxonomy.bugbar import Move, level, moved
 
 
-def rate(finding: Finding, facts: Mapping[str, object]) -> Rating | None:
-    """The severity of a failed finding under the card's facts; None for every other status."""
+def rate(finding: Finding, facts: Mapping[str, object], moves: Iterable[Move] = ()) -> Rating | None:
+    """The severity of a failed finding under the card's facts; None for every other status.
+
+    ``moves`` is what the premise rules that hold for this system do to the level (see ``ModeThreat.moves``).
+    """
     if finding.status is not Status.FAIL or finding.measurement is None:
         return None
     verdict = level(finding.mode, facts, degradation=_degradation(finding.measurement))
+    severity, reasons = moved(verdict.severity, moves)
     return Rating(
         mode=finding.mode,
         probe=finding.probe,
-        severity=verdict.severity,
+        severity=severity,
         row=verdict.row,
         source=verdict.source,
-        reasons=tuple(verdict.reasons),
+        reasons=(*map(str, verdict.reasons), *reasons),
     )
 
 

@@ -47,6 +47,31 @@ class BugbarVerdict:
         return self.alternative is not None and self.alternative.severity is not self.severity
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a premise rule does to a level: ``critical`` sets it, ``lower`` takes one step down, ``counted`` nothing,
+    since the bar's own conditions already took these facts into account."""
+
+    rule: str
+    to: str
+    premise: str
+
+
+def moved(severity: Severity, moves: Iterable[Move]) -> tuple[Severity, tuple[str, ...]]:
+    """A level after the premise rules had their say, and one reason a move."""
+    reasons = []
+    for move in sorted(moves, key=lambda m: m.to != "critical"):
+        if move.to == "critical" and severity is not Severity.CRITICAL:
+            severity = Severity.CRITICAL
+            reasons.append(f"{move.rule}: critical, as {move.premise}")
+        elif move.to == "lower" and severity.rank > Severity.LOW.rank:
+            severity = list(Severity)[list(Severity).index(severity) + 1]
+            reasons.append(f"{move.rule}: one level lower, as {move.premise}")
+        elif move.to == "counted":
+            reasons.append(f"{move.rule}: {move.premise}, as the bug bar has already taken into account")
+    return severity, tuple(reasons)
+
+
 def level(
     mode: str,
     facts: Mapping[str, object],

@@ -9,7 +9,7 @@ from typing import Any
 from momus.card.facts import Facts
 from momus.card.schema import SystemCard
 from momus.core.records import Severity
-from momus.taxonomy.bugbar import level
+from momus.taxonomy.bugbar import Move, level, moved
 from momus.taxonomy.facts import FactValue, load_facts
 from momus.taxonomy.load import Taxonomy, load
 from momus.taxonomy.rules import Condition, Effect, Rule, RuleBook, Truth, asks, load_book
@@ -265,24 +265,26 @@ def _severity(slug: str, verdict: Verdict, true: list[_Held], facts: Facts) -> d
     if verdict in ("not_applicable", "unlikely"):
         return {}
     rated = level(slug, facts)
-    severity: Severity | None = rated.severity
-    reasons = [str(r) for r in rated.reasons]
-    if severity is not None:
-        for h in true:
-            if h.effect.kind == "critical" and severity is not Severity.CRITICAL:
-                severity = Severity.CRITICAL
-                reasons.append(f"{h.rule.id}: critical, as {h.rule.premise}")
-        for h in true:
-            if h.effect.kind != "lowered" or severity.rank <= Severity.LOW.rank:
-                continue
+    moves = tuple(_moves(slug, true, facts, rated.severity))
+    severity, reasons = moved(rated.severity, moves)
+    return {
+        "severity": severity,
+        "row": rated.row,
+        "source": rated.source,
+        "severity_reasons": (*map(str, rated.reasons), *reasons),
+        "moves": moves,
+    }
+
+
+def _moves(slug: str, true: list[_Held], facts: Facts, rated: Severity) -> Iterator[Move]:
+    """What the rules that hold do to the level; a rule whose facts the bar's own conditions counted does nothing."""
+    for h in true:
+        if h.effect.kind == "critical":
+            yield Move(h.rule.id, "critical", h.rule.premise)
+        elif h.effect.kind == "lowered":
             keys = _used(h.rule.when, facts)
             blind = level(slug, {key: value for key, value in facts.items() if key not in keys})
-            if blind.severity.rank > rated.severity.rank:  # the bar's own conditions have counted these facts
-                reasons.append(f"{h.rule.id}: {h.rule.premise}, as the bug bar has already taken into account")
-                continue
-            severity = list(Severity)[list(Severity).index(severity) + 1]
-            reasons.append(f"{h.rule.id}: one level lower, as {h.rule.premise}")
-    return {"severity": severity, "row": rated.row, "source": rated.source, "severity_reasons": tuple(reasons)}
+            yield Move(h.rule.id, "counted" if blind.severity.rank > rated.rank else "lower", h.rule.premise)
 
 
 def _chains(book: RuleBook, modes: Mapping[str, ModeThreat], slugs: Mapping[str, str]) -> Iterator[ChainUse]:

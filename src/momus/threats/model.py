@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from momus.core.records import Record, Severity
+from momus.taxonomy.bugbar import Move
 
 Verdict = Literal["applies", "raised", "unlikely", "not_applicable", "undetermined"]
 Presence = Literal["yes", "no", "unknown"]
@@ -85,6 +86,7 @@ class ModeThreat(Record):
     row: str = ""
     source: str = ""
     severity_reasons: tuple[str, ...] = ()
+    moves: tuple[Move, ...] = ()
     questions: tuple[Question, ...] = ()
     mitigations: tuple[Mitigation, ...] = ()
 
