@@ -19,6 +19,7 @@ def cases(seed: int) -> tuple[Case, ...]:
     no_market = test.take(site != "market")
     no_pair = test.take(~((site == "hill") & (sex == "male")))
     young = test.take(test.x[:, 2] < 0.7)
+    no_women = test.take(~((test.x[:, 2] > 0.5) & (sex == "female")))
     heavy, tails = people(3000, rng, name="train", heavy=True), people(3000, rng, name="test", heavy=True)
     columns = {"site": ["harbour", "hill", "market", "airport"], "age": [[-2, 0], [0, 2], [4, 6]]}
     night = {"columns": {"site": ["harbour", "hill", "market"]}, "conditions": [{"name": "at night", "tested": True}]}
@@ -26,7 +27,8 @@ def cases(seed: int) -> tuple[Case, ...]:
         Case("no market rows", True, model, {"train": train, "test": no_market}),
         Case("random test set", False, model, {"train": train, "test": test}),
         Case("no men on the hill", True, model, {"train": train, "test": no_pair}, held_out=True),
-        Case("nobody old", True, model, {"train": train, "test": young}, held_out=True),
+        Case("nobody old", True, model, {"train": train, "test": young}),
+        Case("no older women", True, model, {"train": train, "test": no_women}, held_out=True),
         Case(
             "declared bins unmet",
             True,
