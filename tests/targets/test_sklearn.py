@@ -137,7 +137,7 @@ def test_named_columns_raise_no_warning(recwarn: pytest.WarningsRecorder) -> Non
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (lambda y: y[:-1], "labels of shape"),
+        (lambda y: y[:-1], "for 2 rows"),
         (lambda y: y + 7, "label 7, which is not among the classes"),
         (lambda y: y + np.nan, "NaN as a label"),
         (lambda y: np.stack([y, y], axis=1), "labels of shape"),

@@ -44,18 +44,24 @@ def bad_answer(name: str, x: Any, message: str, hint: str = "") -> TargetError:
     return TargetError(message, code="target/bad-answer", place=place(name, x), hint=hint)
 
 
-def numbers(name: str, x: Any, out: Any) -> NumpyArray:
-    """The answer as a finite numeric array with one row an input row."""
-    if isinstance(out, tuple | dict):
+def array(name: str, x: Any, out: Any) -> NumpyArray:
+    """The answer as an array with one row an input row."""
+    if out is None or isinstance(out, tuple | dict | str):
         raise bad_answer(name, x, f"the model returned a {type(out).__name__}, not an array", "Return one array")
     try:
         a = np.asarray(out)
     except ValueError as error:
         raise bad_answer(name, x, "the model returned rows of different lengths") from error
-    if a.dtype.kind not in "fiub":
-        raise bad_answer(name, x, f"the model returned {a.dtype} values, not numbers")
     if a.ndim == 0 or len(a) != len(x):
         raise bad_answer(name, x, f"the model returned shape {a.shape} for {len(x)} rows", "One answer a row, in order")
+    return a
+
+
+def numbers(name: str, x: Any, out: Any) -> NumpyArray:
+    """The answer as a finite numeric array with one row an input row."""
+    a = array(name, x, out)
+    if a.dtype.kind not in "fiub":
+        raise bad_answer(name, x, f"the model returned {a.dtype} values, not numbers")
     finite = np.isfinite(a)
     if not finite.all():
         row = int(np.argmin(finite.reshape(len(a), -1).all(axis=1)))
@@ -101,10 +107,10 @@ def probability_rows(name: str, x: Any, out: Any, k: int | None) -> NumpyArray:
 
 def labels(name: str, x: Any, out: Any, index: Callable[[Any], int | None]) -> NumpyArray:
     """The answer as class indices int64 (n,), each value translated by ``index`` (None: an unknown label)."""
-    a = np.asarray(out)
+    a = array(name, x, out)
     if a.ndim == 2 and a.shape[1] == 1:
         a = a[:, 0]
-    if a.ndim != 1 or len(a) != len(x):
+    if a.ndim != 1:
         raise bad_answer(name, x, f"the model returned labels of shape {a.shape} for {len(x)} rows")
     if a.dtype.kind == "f" and not np.isfinite(a).all():
         raise bad_answer(name, x, f"the model returned NaN as a label, first row {int(np.argmin(np.isfinite(a)))}")

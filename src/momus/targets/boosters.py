@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def booster_target(
         )
     if margins.objective.startswith("rank"):
         raise TargetError(f"its objective is {margins.objective}: rankings are not supported", place=str(path))
-    return callable_target(
+    target = callable_target(
         margins,
         name=name,
         classes=tuple(classes) or tuple(str(i) for i in range(margins.k)),
@@ -95,6 +96,8 @@ def booster_target(
         identity=digest.of_file(path),
         files=(str(path),),
     )
+    target._info = replace(target.info, adapter="sklearn")
+    return target
 
 
 def _opened(path: Path) -> XgboostMargins | LightgbmMargins:

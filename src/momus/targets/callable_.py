@@ -220,10 +220,12 @@ def _look(
 ) -> tuple[Output, tuple[str, ...], bool, tuple[str, ...]]:
     """Output kind, classes, randomness and notes from two calls on one batch."""
 
-    def keep(_: NumpyArray, out: Any) -> NumpyArray:
-        return np.asarray(out)
-
     name = draft.info.name
+
+    def keep(a: NumpyArray, out: Any) -> NumpyArray:
+        found = answers.array(name, a, out)
+        return answers.numbers(name, a, found) if found.dtype.kind == "f" else found
+
     first, second = draft._ask(batch, keep, (0,)), draft._ask(batch, keep, (0,))
     same = np.allclose(first, second, rtol=1e-6, atol=1e-8) if first.dtype.kind == "f" else (first == second).all()
     note = () if same else ("equal inputs gave different outputs: the model is randomised",)
@@ -235,7 +237,6 @@ def _look(
         else:
             wish = "labels"
     if not named and wish in ("probabilities", "logits"):
-        answers.numbers(name, batch, first)
         named = tuple(str(i) for i in range(max(2, first.shape[1] if first.ndim == 2 else 2)))
     return wish, named, not same, note
 
