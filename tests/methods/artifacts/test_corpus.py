@@ -65,7 +65,8 @@ LOADERS = {
     "pickle": "import pickle\ndef load(p): pickle.load(open(p, 'rb'))",
     "twice": "import pickle\ndef load(p):\n  f = open(p, 'rb'); pickle.load(f); pickle.load(f)",
     "joblib": "import joblib\ndef load(p): joblib.load(p)",
-    "numpy": "import numpy\ndef load(p):\n  a = numpy.load(p, allow_pickle=True)\n  [a[k] for k in getattr(a, 'files', ())]",  # noqa: E501
+    "numpy": "import numpy\ndef load(p):\n  a = numpy.load(p, allow_pickle=True)\n"
+    "  [a[k] for k in getattr(a, 'files', ())]",
     "torch": "import torch\ndef load(p): torch.load(p, weights_only=False)",
 }
 # Runs in a child without network and with small limits: sockets are refused by an audit hook.
@@ -109,7 +110,8 @@ WATCHER = """
 import json, random, sys
 from momus.methods.artifacts import scan_bytes
 from momus.zoo.supply_chain import corpus_bad_files, corpus_bad_formats, corpus_bad_pickles
-files = [a.data for a in (*corpus_bad_pickles.files(), *corpus_bad_files.files(0, large=False), *corpus_bad_formats.files())]
+files = (*corpus_bad_pickles.files(), *corpus_bad_files.files(0, large=False), *corpus_bad_formats.files())
+files = [a.data for a in files]
 files = [f for f in files if len(f) < 50_000]
 for f in files[::7]:
     scan_bytes(f)   # the scanner's own modules are loaded now

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from momus.methods.artifacts.rulings import Rulings
 
 Condition = Callable[["Rulings", list[Any]], str]
+_FAMILIES = ("numpy.random.", "pandas.", "sklearn.")
+# Functions that are harmless only in a checked form: handed on as a value, somebody else would call them unchecked.
+GUARDED = frozenset({"enum member", "inner call", "nested", "text codec", "own family"})
 _LARGE = 1 << 24
 _PLAIN_BASES = {"object", "dict", "list", "tuple", "set", "frozenset", "int", "float", "str", "Exception", "complex"}
 
@@ -88,6 +91,14 @@ def _no_arguments(_r: Rulings, args: list[Any]) -> str:
     return "is given arguments, which its own pickles never do" if args else ""
 
 
+def _own_family(_r: Rulings, args: list[Any]) -> str:
+    """Functions that call or build the class they are handed: it must come from one of the libraries they serve."""
+    for value in args:
+        if type(value) is Name and not f"{value.module}.".startswith(_FAMILIES):
+            return f"builds {value.module}.{value.name}, which it was not made for"
+    return ""
+
+
 CONDITIONS: dict[str, Condition] = {
     "no size": _no_size,
     "empty shape": _empty_shape,
@@ -98,4 +109,5 @@ CONDITIONS: dict[str, Condition] = {
     "inner call": _inner_call,
     "nested": _nested,
     "no arguments": _no_arguments,
+    "own family": _own_family,
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from momus.methods.artifacts import archives, jsons, protobufs, tars, tensors, texts
 from momus.methods.artifacts.expand import compression, expand
-from momus.methods.artifacts.pickles import looks_like_pickle, scan_pickles
+from momus.methods.artifacts.pickles import also_pickle, looks_like_pickle, scan_pickles
 from momus.methods.artifacts.report import Job, Region
 from momus.methods.artifacts.zips import is_zip
 
@@ -101,6 +101,8 @@ def look(job: Job, region: Region, where: str) -> str:
         return f"{kind}: {job.examine(inner, f'{where}!expanded' if where else '')}"
     reader = _READERS.get(kind)
     if reader is not None:
+        if kind != "pickle":
+            also_pickle(job, region, where)
         return reader(job, region, where)
     if kind == "program":
         job.mark("suspicious", f"is {texts.program(region)}, no model", 0, where)

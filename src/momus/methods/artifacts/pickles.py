@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from momus.methods.artifacts.arrays import JoblibArrays
+from momus.methods.artifacts.handlers import TABLE
 from momus.methods.artifacts.opcodes import Machine, Stream
 from momus.methods.artifacts.report import Job, Limits, Region, TooMuch
 from momus.methods.artifacts.rulings import Rulings
@@ -90,6 +91,16 @@ def _also_plain(job: Job, region: Region, start: int, where: str, known: Rulings
     if (fresh and plain.found) or (plain.bad and not known.bad):
         job.mark("suspicious", "reads differently to joblib.load and to pickle.load", start, where)
         plain.commit()
+
+
+def also_pickle(job: Job, region: Region, where: str) -> None:
+    """Mark a file of another kind that pickle.load would run as well: a tar whose first name is a program."""
+    if region.take(0, 1) and TABLE[region.take(0, 1)[0]] is None:
+        return
+    stream, rulings = read_one(job, region, region.start, where, joblib=False)
+    if rulings.found and (rulings.names or rulings.bad):
+        job.mark("suspicious", "reads as a pickle as well", stream.end, where)
+        rulings.commit()
 
 
 def looks_like_pickle(region: Region) -> bool:

@@ -89,9 +89,11 @@ def weights(job: Job, region: Region, entries: list[Entry], where: str) -> dict[
         value = parse(job, content, place) if content is not None else None
         folder = entry.name.rsplit("/", 1)[0]
         listed = value.get("config") if isinstance(value, dict) else None
-        for item in listed.values() if isinstance(listed, dict) else ():
-            name = item.get("path_name") if isinstance(item, dict) else None
-            if isinstance(name, str) and item.get("use_pickle") is False:
+        items = [i for i in listed.values() if isinstance(i, dict)] if isinstance(listed, dict) else []
+        pickled = {i.get("path_name") for i in items if i.get("use_pickle") is not False}
+        for item in items:
+            name = item.get("path_name")
+            if isinstance(name, str) and name not in pickled:
                 found[f"{folder}/{name}"] = -1
     return found
 

@@ -16,6 +16,7 @@ _DOMAINS = frozenset({
     "com.microsoft.nchwc", "com.ms.internal.nhwc", "pkg.onnxscript.torch_lib", "pkg.onnxscript.torch_lib.common",
 })  # fmt: skip
 _PYTHON_OPS = frozenset({"PyOp", "PythonOp", "PythonOpGrad", "PyCustomOp"})
+_NATIVE_OPS = frozenset({"EPContext", "TRTEngineOp", "OpaqueOp"})  # carry or load compiled code
 _TF_BAD = frozenset({
     "ReadFile", "WriteFile", "PyFunc", "PyFuncStateless", "EagerPyFunc", "MatchingFiles", "LoadAndRemapMatrix",
     "LoadDataset", "SaveDataset", "DebugIdentity", "RemoteCall", "ImmutableConst",
@@ -169,6 +170,8 @@ class Onnx:
         self.domains.setdefault(domain, operator)
         if operator in _PYTHON_OPS:
             self.job.mark("bad", f"operator {operator} runs Python", region.start, self.where)
+        elif operator in _NATIVE_OPS:
+            self.job.mark("suspicious", f"operator {operator} loads compiled code", region.start, self.where)
 
     def attribute(self, region: Region, depth: int) -> None:
         for number, wire, a, b in fields(region):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import _compat_pickle
 from typing import Any
 
-from momus.methods.artifacts.conditions import CONDITIONS
+from momus.methods.artifacts.conditions import CONDITIONS, GUARDED
 from momus.methods.artifacts.policy import Rule, rule_for
 from momus.methods.artifacts.report import Job, Mark, Severity
 from momus.methods.artifacts.values import Blob, Name, Node
@@ -92,10 +92,21 @@ class Rulings:
         if function.module == "copyreg" and function.name in ("_reconstructor", "__newobj__"):
             self._reconstruct(arguments, at, buf, new=function.name != "_reconstructor")
             return
+        self._handed_on(full, arguments, at)
         if _RANK[rule.use] < _RANK[how]:
             self.mark("suspicious", f"runs {full}({show(arguments, buf)}), which may only be {_done(rule)}", at)
         if rule.check and (how == "call" or rule.check == "no arguments"):
             self._check(rule.check, full, arguments, at, buf)
+
+    def _handed_on(self, full: str, arguments: list[Any], at: int) -> None:
+        """A function that is only harmless in a checked form must not be handed to something that could call it."""
+        for value in arguments:
+            if type(value) is not Name or self.rule(value).check not in GUARDED:
+                continue
+            if full.startswith("numpy.random._pickle.") and value.module == "numpy.random._pickle":
+                continue
+            if full != "torch._tensor._rebuild_from_type_v2":
+                self.mark("suspicious", f"hands {printable(str(value))} to {full} as a value", at)
 
     def _check(self, check: str, full: str, arguments: list[Any], at: int, buf: bytes) -> None:
         complaint = CONDITIONS[check](self, arguments)

@@ -8,6 +8,7 @@ import os
 import stat
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 from momus.methods.artifacts.formats import look, sniff_region
 from momus.methods.artifacts.report import FileReport, Job, Limits, Region, TooMuch
@@ -39,24 +40,31 @@ def scan(
         reason = error.strerror if isinstance(error, OSError) else "no usable path"
         job.mark("unread", f"cannot be opened: {reason}")
         return FileReport(path, "", 0, "none", job.verdict, job.kept())
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode):
+        os.close(descriptor)
+        job.mark("unread", "is no regular file")
+        return FileReport(path, "", 0, "none", job.verdict, job.kept())
+    sha256, kind = "", "none"
     with os.fdopen(descriptor, "rb") as stream:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            job.mark("unread", "is no regular file")
-            return FileReport(path, "", 0, "none", job.verdict, job.kept())
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest() if digest and before.st_size > _WHOLE else ""
-        stream.seek(0)
-        if before.st_size <= _WHOLE:
-            data = stream.read(_WHOLE + 1)
-            sha256 = hashlib.sha256(data).hexdigest() if digest else ""
-            kind = _examine(job, Region(data, 0, len(data)))
-        else:
-            with mmap.mmap(descriptor, before.st_size, access=mmap.ACCESS_READ) as mapped:
-                kind = _examine(job, Region(mapped, 0, before.st_size))  # type: ignore[arg-type]
+        try:
+            sha256, kind = _read(job, stream, before.st_size, digest)
+        except OSError as error:
+            job.mark("unread", f"cannot be read: {error.strerror or type(error).__name__}")
         after = os.fstat(descriptor)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         job.mark("unread", "changed while it was being read")
     return FileReport(path, sha256, before.st_size, kind, job.verdict, job.kept(), tuple(job.names))
+
+
+def _read(job: Job, stream: BinaryIO, size: int, digest: bool) -> tuple[str, str]:
+    """(sha256, format) of an open file: small ones are read at once, large ones hashed in blocks and mapped."""
+    if size <= _WHOLE:
+        data = stream.read(_WHOLE + 1)
+        return hashlib.sha256(data).hexdigest() if digest else "", _examine(job, Region(data, 0, len(data)))
+    sha256 = hashlib.file_digest(stream, "sha256").hexdigest() if digest else ""
+    with mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ) as mapped:
+        return sha256, _examine(job, Region(mapped, 0, size))  # type: ignore[arg-type]
 
 
 def scan_bytes(data: bytes, *, limits: Limits | None = None, allow: tuple[str, ...] = (), name: str = "") -> FileReport:
