@@ -156,6 +156,13 @@ def test_says_how_good_the_probes_are_and_what_is_outside(sample: _Checker) -> N
     assert "Do user inputs become training data" in sample.words
 
 
+def test_rates_of_probes_that_did_not_run_are_left_out() -> None:
+    view = sample_view()
+    other = view.controls[0].model_copy(update={"probe": "stealing.other"})
+    page = html.page(view.model_copy(update={"controls": (*view.controls, other)}))
+    assert "stealing.other" not in page and page.count("<td><code>membership.shadow</code></td>") == 1
+
+
 def test_the_banner_names_what_was_not_tested(sample: _Checker) -> None:
     start = sample.words.index("Not tested:")
     banner = sample.words[start : start + 250]

@@ -53,7 +53,17 @@ def test_a_row_says_it_all_in_one_line() -> None:
 def test_not_tested_says_why_and_how_to_close() -> None:
     text = shown(sample_view(), width=100)
     assert "NOT TESTED      needs Gradients: Add targets[0].factory" in text
-    assert "M10    waived by a.person until 2027-06-30: trained in-house. Remove the waiver" in text
+    assert "M10: waived by a.person until 2027-06-30: trained in-house. Remove the waiver" in text
+
+
+def test_a_remedy_that_many_wait_for_is_said_once() -> None:
+    view = sample_view()
+    modes = []
+    for m in view.modes:
+        gaps = tuple(g.model_copy(update={"detail": "no probe", "how_to_close": f"see {m.id}"}) for g in m.gaps)
+        modes.append(m.model_copy(update={"gaps": gaps}))
+    text = shown(view.model_copy(update={"modes": tuple(modes)}), width=100)
+    assert "M02 M03 M05 M06 M08 M10 M11 M15: no probe. see ID\n" in text
 
 
 def test_the_three_worst_say_what_to_do() -> None:

@@ -49,6 +49,7 @@ def page(view: ReportView, *, most: int = 3) -> str:
             view=view,
             first=view.priorities(most),
             untested=[m for m in view.modes if m.status == "not_tested"],
+            controls=view.used_controls,
             ids={m.slug: m.id for m in view.modes},
             picture=_picture(view.picture_svg),
         )

@@ -170,7 +170,7 @@ def _bars(ax: Any, e: Bars) -> None:
     if len(e.low) >= n and len(e.high) >= n and n:
         ax.hlines(places, e.low[:n], e.high[:n], color=PALETTE[0], linewidth=2.2)
         ends = list(e.high[:n])
-    ax.plot(e.values[:n], places, linestyle="", marker="o", markersize=5.5, color=PALETTE[0])
+    ax.plot(e.values[:n], places, linestyle="", marker="o", markersize=5.5, color=PALETTE[0], clip_on=False)
     for y, (value, end) in enumerate(zip(e.values, ends, strict=False)):
         ax.annotate(f"{value:.3g}", (max(value, end), y), (6, 0), textcoords="offset points", va="center", fontsize=9)
     if e.reference is not None:

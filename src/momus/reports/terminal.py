@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from momus.core.records import Rating
 from momus.reports import wording
 from momus.reports.text import Out, clean, encodable, opened, shorten
 from momus.reports.view import ModeStatus, ModeView, ReportView
@@ -183,11 +184,17 @@ def _first(view: ReportView, console: Console, most: int) -> None:
         console.print(head)
         _hanging(console, "what", _what(m), 7, indent=3)
         if m.rating is not None and m.status == "fail":
-            _hanging(console, "bar", f"{clean(m.rating.row)} ({clean(m.rating.source)})", 7, indent=3)
+            _hanging(console, "bar", _bar(m.rating), 7, indent=3)
         for n, action in enumerate(_actions(m)):
             _hanging(console, "" if n else "do", action, 7, indent=3)
         if m.headline is not None:
             _command(console, wording.reproduce(view.run, m.headline), "again", 7, 3)
+
+
+def _bar(rating: Rating) -> str:
+    """The bug bar row that fired, who wrote it, and the reason nearest to the measurement."""
+    because = f": {clean(rating.reasons[-1], 160)}" if rating.reasons else ""
+    return f"{clean(rating.row)} ({clean(rating.source)}){because}"
 
 
 def _what(m: ModeView) -> str:
@@ -208,15 +215,25 @@ def _actions(m: ModeView) -> list[str]:
 
 def _gaps(view: ReportView, console: Console) -> None:
     """Each way to close a hole once, with all the modes that wait for it."""
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str], dict[str, str]] = {}
     for m in view.modes:
         for g in m.gaps if m.status != "not_applicable" else ():
-            found.setdefault((clean(g.detail), clean(g.how_to_close)), []).append(m.id)
+            # A remedy that differs in nothing but the mode's own id is one remedy.
+            close = clean(g.how_to_close)
+            found.setdefault((clean(g.detail), close.replace(m.id, "ID")), {})[m.id] = close
     if not found:
         return
     _title(console, "Not tested, and how to close it")
     for (detail, close), ids in found.items():
-        _hanging(console, " ".join(dict.fromkeys(ids)), f"{detail}. {close}" if close else detail, 7)
+        modes = list(dict.fromkeys(ids))
+        close = close.replace("ID", modes[0]) if len(modes) == 1 else close
+        _hanging(
+            console,
+            "",
+            f"{' '.join(modes)}: {detail}. {close}" if close else f"{' '.join(modes)}: {detail}",
+            0,
+            under=5,
+        )
 
 
 def _title(console: Console, text: str) -> None:
@@ -226,12 +243,12 @@ def _title(console: Console, text: str) -> None:
     console.print(Text(text, style="bold underline"))
 
 
-def _hanging(console: Console, label: str, body: str, gap: int, *, indent: int = 0) -> None:
-    """A label and a paragraph beside it, wrapped under itself; a paragraph that never ends is cut."""
+def _hanging(console: Console, label: str, body: str, gap: int, *, indent: int = 0, under: int = 0) -> None:
+    """A label and a paragraph beside it, wrapped under itself and ``under`` columns further in; endless text is cut."""
     from rich.text import Text
 
     text = shorten(clean(body), MOST_WORDS)
-    lines = list(Text(text).wrap(console, max(20, console.width - gap - indent))) or [Text()]
+    lines = list(Text(text).wrap(console, max(20, console.width - gap - indent - under))) or [Text()]
     head = Text(" " * indent)
     head.append(label, style="dim")
     if label and head.cell_len >= gap + indent:
@@ -241,7 +258,7 @@ def _hanging(console: Console, label: str, body: str, gap: int, *, indent: int =
     for line in lines:
         line.rstrip()
         console.print(head + line)
-        head = Text(" " * (gap + indent))
+        head = Text(" " * (gap + indent + under))
 
 
 def _command(console: Console, command: str, label: str = "", gap: int = 0, indent: int = 0) -> None:

@@ -210,6 +210,12 @@ class ReportView(Record):
         """The control rates of a probe, if they were measured."""
         return next((c for c in self.controls if c.probe == probe), None)
 
+    @property
+    def used_controls(self) -> tuple[ControlView, ...]:
+        """The control rates of the probes that were run here."""
+        used = {f.probe for m in self.modes for f in m.findings}
+        return tuple(c for c in self.controls if c.probe in used)
+
     def limits(self) -> dict[str, Limit]:
         """The limit of each probe that was judged."""
         return {f.probe: f.limit for m in self.modes for f in m.findings if f.limit is not None}
