@@ -130,13 +130,14 @@ def plan_system(card: SystemCard, settings: Settings) -> tuple[Plan, dict[str, I
 def _plan(card: SystemCard, inspections: Mapping[str, Inspection], settings: Settings) -> Plan:
     model = threats(card)
     ruled_out = [slug for slug, threat in model.modes.items() if threat.verdict == "not_applicable"]
-    # The coverage probe hears of the gaps of the whole plan, so that it does not depend on a selection. Modes without a
-    # probe are left out: they have rows of their own that say so, and no card could ever close them.
+    # The coverage probe hears of the modes that the whole plan leaves untested, so that it does not depend on a
+    # selection. Modes without a probe have rows of their own that say so, and no card could ever close them.
     whole = make_plan(card, inspections, seed=settings.seed, not_applicable=ruled_out)
+    tested = {mode for job in whole.jobs for mode in job.modes}
     holes = [
         {"mode": g.mode, "probe": g.probe, "target": g.target, "why": g.why, "detail": g.detail}
         for g in whole.gaps
-        if g.why not in ("not-selected", "no-probe") and g.how_to_close != NO_FIT
+        if g.mode not in tested and g.why not in ("not-selected", "no-probe") and g.how_to_close != NO_FIT
     ]
     context = {"incomplete_testing": {"gaps": holes, "domain": card.tests.model_dump(mode="json")}}
     return make_plan(
@@ -274,7 +275,8 @@ def _request(card: SystemCard, target: str, settings: Settings, **more: Any) -> 
     every = {**{name: name for name in card.data}, **spec.data}
     roles = {role: name for role, name in every.items() if wanted is None or role in wanted}
     return {
-        "base": str(card.base),
+        # Absolute: a worker starts elsewhere, and a card may be named from anywhere.
+        "base": str(card.base.resolve()),
         "target": spec.model_dump(mode="json"),
         "data": {role: card.data[name].model_dump(mode="json") for role, name in roles.items()},
         "allow_unsafe": settings.allow_unsafe,
