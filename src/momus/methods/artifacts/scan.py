@@ -7,8 +7,8 @@ import mmap
 import os
 import stat
 import time
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from momus.methods.artifacts.formats import look, sniff_region
 from momus.methods.artifacts.report import FileReport, Job, Limits, Region, TooMuch
@@ -57,7 +57,7 @@ def scan(
     return FileReport(path, sha256, before.st_size, kind, job.verdict, job.kept(), tuple(job.names))
 
 
-def _read(job: Job, stream: BinaryIO, size: int, digest: bool) -> tuple[str, str]:
+def _read(job: Job, stream: BufferedReader, size: int, digest: bool) -> tuple[str, str]:
     """(sha256, format) of an open file: small ones are read at once, large ones hashed in blocks and mapped."""
     if size <= _WHOLE:
         data = stream.read(_WHOLE + 1)
