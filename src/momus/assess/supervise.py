@@ -66,7 +66,15 @@ def run_confined(request: Mapping[str, Any], bounds: Bounds, listener: Listener 
 
 
 # Imported once in the nursery instead of in every worker. Only what nearly every job of such a target imports anyway.
-_ALWAYS = ("momus.card", "momus.data.read", "momus.targets.open", "momus.core.meter", "momus.probes.preload")
+_ALWAYS = (
+    "scipy.stats",
+    "scipy.ndimage",
+    "momus.card",
+    "momus.data.read",
+    "momus.targets.open",
+    "momus.core.meter",
+    "momus.probes.preload",
+)
 _FOR = {
     "sklearn": ("sklearn.ensemble", "momus.targets.sklearn_"),
     "torch": ("torch", "momus.targets.torch_module"),

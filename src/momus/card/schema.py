@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     FiniteFloat,
     JsonValue,
+    PlainSerializer,
     PlainValidator,
     PrivateAttr,
     WithJsonSchema,
@@ -219,7 +220,7 @@ _BIN = {
         {"type": ["number", "string"]},
     ]
 }
-Bin = Annotated[Span | int | float | str, PlainValidator(_bin), WithJsonSchema(_BIN)]
+Bin = Annotated[Span | int | float | str, PlainValidator(_bin), PlainSerializer(lambda v: v), WithJsonSchema(_BIN)]
 
 
 class ConditionCard(Section):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from momus.core.samples import NumpyArray
 
@@ -79,13 +79,13 @@ def sweep(
     for _, group, where, size_, errors_ in found[:300]:
         if len(worst) == top:
             break
-        p = float(min(1.0, looked * stats.hypergeom.sf(errors_ - 1, n, total, size_)))
+        p = float(min(1.0, looked * scipy.stats.hypergeom.sf(errors_ - 1, n, total, size_)))
         if p > alpha:
             continue
         rows = np.logical_and.reduce([columns[j] == c for j, c in zip(group, where, strict=True)])
         fresh = rows & ~covered
         outside = ~(rows | covered)
-        if covered.any() and _excess(bad, fresh, outside) < stats.norm.isf(alpha / looked):
+        if covered.any() and _excess(bad, fresh, outside) < scipy.stats.norm.isf(alpha / looked):
             continue
         covered |= rows
         worst.append(Slice(group, where, size_, errors_, (total - errors_) / (n - size_), p))

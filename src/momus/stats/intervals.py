@@ -1,6 +1,6 @@
 """Confidence intervals. Every number Momus prints carries one of these.
 
-SciPy is imported where it is used: explaining a probe must not wait for it.
+SciPy loads its parts when they are first used, as ``scipy.stats`` here: explaining a probe need not wait for them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy
 
 from momus.core.records import Interval
 from momus.core.samples import NumpyArray
@@ -30,22 +31,21 @@ def wilson(hits: int, n: int, level: float = 0.95) -> Interval:
 
 def clopper_pearson(hits: int, n: int, level: float = 0.95) -> Interval:
     """Exact interval for a proportion; never covers less than ``level``."""
-    from scipy import stats
-
     a = 1 - level
-    low = 0.0 if hits == 0 or n == 0 else float(stats.beta.ppf(a / 2, hits, n - hits + 1))
-    high = 1.0 if hits == n or n == 0 else float(stats.beta.ppf(1 - a / 2, hits + 1, n - hits))
+    low = 0.0 if hits == 0 or n == 0 else float(scipy.stats.beta.ppf(a / 2, hits, n - hits + 1))
+    high = 1.0 if hits == n or n == 0 else float(scipy.stats.beta.ppf(1 - a / 2, hits + 1, n - hits))
     return Interval(low=low, high=high, level=level, method="clopper-pearson")
 
 
 def student(values: NumpyArray, level: float = 0.95) -> Interval:
     """t interval for a mean. One value gives an infinite interval, so it needs at least two."""
-    from scipy import stats
-
     v = np.asarray(values, dtype=float)
     if len(v) < 2:
         raise ValueError("a t interval needs at least two values")
-    mean, half = float(v.mean()), float(stats.t.ppf(0.5 + level / 2, len(v) - 1) * v.std(ddof=1) / math.sqrt(len(v)))
+    mean, half = (
+        float(v.mean()),
+        float(scipy.stats.t.ppf(0.5 + level / 2, len(v) - 1) * v.std(ddof=1) / math.sqrt(len(v))),
+    )
     return Interval(low=mean - half, high=mean + half, level=level, method="student")
 
 
@@ -69,11 +69,9 @@ def bootstrap(
 
 def auc(positive: NumpyArray, negative: NumpyArray, level: float = 0.95) -> tuple[float, Interval]:
     """Area under the ROC curve with DeLong's interval on the logit scale (DeLong 1988, fast form Sun & Xu 2014)."""
-    from scipy import special, stats
-
     m, n = len(positive), len(negative)
-    ranks_all = stats.rankdata(np.concatenate([positive, negative]))
-    ranks_p, ranks_n = stats.rankdata(positive), stats.rankdata(negative)
+    ranks_all = scipy.stats.rankdata(np.concatenate([positive, negative]))
+    ranks_p, ranks_n = scipy.stats.rankdata(positive), scipy.stats.rankdata(negative)
     area = float((ranks_all[:m].sum() - m * (m + 1) / 2) / (m * n))
     v10 = (ranks_all[:m] - ranks_p) / n
     v01 = 1 - (ranks_all[m:] - ranks_n) / m
@@ -82,7 +80,7 @@ def auc(positive: NumpyArray, negative: NumpyArray, level: float = 0.95) -> tupl
     z = _z(level)
     if 0 < area < 1:
         logit, half = math.log(area / (1 - area)), z * se / (area * (1 - area))
-        low, high = float(special.expit(logit - half)), float(special.expit(logit + half))
+        low, high = float(scipy.special.expit(logit - half)), float(scipy.special.expit(logit + half))
     else:  # perfect separation: DeLong's variance is zero; the rule of three on the smaller side stays honest
         bound = min(1.0, 3.0 / min(m, n))
         low, high = (1 - bound, 1.0) if area == 1 else (0.0, bound)

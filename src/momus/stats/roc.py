@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from momus.core.records import Interval
 from momus.core.samples import NumpyArray
@@ -63,13 +63,13 @@ def tpr_at_fpr(
     """
     c = curve(positive, negative)
     n, m, tail = c.negatives, c.positives, (1 - level) / 4
-    fewest = int(stats.binom.ppf(tail, n, rate))
-    most = int(stats.binom.ppf(1 - tail, n, rate))
+    fewest = int(scipy.stats.binom.ppf(tail, n, rate))
+    most = int(scipy.stats.binom.ppf(1 - tail, n, rate))
     # Order statistics: a threshold below the (most + 1)-th negative or above the fewest-th has probability tail each.
     low_hits = 0.0 if fewest == 0 else m * c.at(fewest / n, end="bottom")
     high_hits = float(m) if most >= n else m * c.at(most / n, end="top")
-    low = float(stats.beta.ppf(tail, low_hits, m - low_hits + 1)) if low_hits > 0 else 0.0
-    high = float(stats.beta.ppf(1 - tail, high_hits + 1, m - high_hits)) if high_hits < m else 1.0
+    low = float(scipy.stats.beta.ppf(tail, low_hits, m - low_hits + 1)) if low_hits > 0 else 0.0
+    high = float(scipy.stats.beta.ppf(1 - tail, high_hits + 1, m - high_hits)) if high_hits < m else 1.0
     value = c.at(rate)
     interval = Interval(low=min(low, value), high=max(high, value), level=level, method="order-statistic")
     return value, interval

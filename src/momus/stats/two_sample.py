@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+import scipy
 
 from momus.core.samples import NumpyArray
 
@@ -31,7 +31,7 @@ def ks_statistic(a: NumpyArray, b: NumpyArray) -> float:
 
 def ks_p_value(d: float, n: int, m: int) -> float:
     """Asymptotic two-sided p-value of a Kolmogorov-Smirnov distance (as scipy's ``method='asymp'``)."""
-    return float(np.clip(stats.kstwo.sf(d, max(1, round(n * m / (n + m)))), 0.0, 1.0))
+    return float(np.clip(scipy.stats.kstwo.sf(d, max(1, round(n * m / (n + m)))), 0.0, 1.0))
 
 
 def ks_columns(a: NumpyArray, b: NumpyArray) -> tuple[NumpyArray, NumpyArray]:
@@ -65,7 +65,7 @@ def chi2_p_value(counts_a: NumpyArray, counts_b: NumpyArray, *, least_expected: 
     if table.shape[1] < 2 or np.any(expected == 0):
         return 1.0
     statistic = float(((table - expected) ** 2 / expected).sum())
-    return float(stats.chi2.sf(statistic, table.shape[1] - 1))
+    return float(scipy.stats.chi2.sf(statistic, table.shape[1] - 1))
 
 
 def half_width(n: int, m: int, looks: int = 1, level: float = 0.95) -> float:
@@ -99,12 +99,12 @@ def least_detectable(n: int, m: int, looks: int = 1, *, alpha: float = 0.05, pow
     empirical distribution functions has at one point, sqrt(1/n + 1/m) / 2.
     """
     scale = math.sqrt(1 / n + 1 / m)
-    return min(1.0, scale * (math.sqrt(math.log(2 * looks / alpha) / 2) + 0.5 * float(special.ndtri(power))))
+    return min(1.0, scale * (math.sqrt(math.log(2 * looks / alpha) / 2) + 0.5 * float(scipy.special.ndtri(power))))
 
 
 def as_standard_deviations(distance: float) -> float:
     """The mean shift, in standard deviations of a normal column, that has this KS distance. Infinite at 1."""
-    return math.inf if distance >= 1 else 2 * float(special.ndtri((1 + max(0.0, distance)) / 2))
+    return math.inf if distance >= 1 else 2 * float(scipy.special.ndtri((1 + max(0.0, distance)) / 2))
 
 
 @dataclass(frozen=True)
