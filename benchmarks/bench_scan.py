@@ -3,9 +3,9 @@
     python benchmarks/bench_scan.py
 
 Detection: bad files flagged (bad or suspicious) or refused (not read) by group, held-out files apart, and benign
-files wrongly refused; ms is the median of a group. Speed: each large file in a process of its own; seconds of the scan itself, best of three, and its peak
-memory. picklescan, modelscan and fickling join through their commands where they are installed; where they are not, the
-row says so and gives no number.
+files wrongly refused; ms is the median of a group. Speed: each large file in a process of its own; ms of the scan
+itself, best of three, and the process's peak memory. picklescan, modelscan and fickling join through their commands
+where they are installed; where they are not, the row says so and gives no number.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from momus.methods.artifacts.policy import rule_for
-from momus.methods.artifacts.report import Job, Region, TooMuch
+from momus.methods.artifacts.report import Job, Region, Severity, TooMuch
 from momus.methods.artifacts.rulings import printable
 
 _LIMIT = 32 << 20
@@ -38,7 +38,7 @@ def _constant(name: str) -> float:
     return float(name.replace("Infinity", "inf"))
 
 
-def parse(job: Job, content: Region, where: str) -> Any:
+def parse(job: Job, content: Region, where: str, invalid: Severity = "suspicious") -> Any:
     """The parsed value; None after a mark. Repeated keys and nesting beyond Python's bounds are marked."""
     if len(content) > min(_LIMIT, job.limits.text):
         raise TooMuch(f"has more than {_LIMIT >> 20} MiB of JSON")
@@ -48,7 +48,7 @@ def parse(job: Job, content: Region, where: str) -> Any:
         job.mark("bad", "JSON nested so deeply that it exhausts the reader", None, where)
         return None
     except (ValueError, UnicodeDecodeError) as error:
-        job.mark("suspicious", f"is no valid JSON: {printable(str(error), 80)}", None, where)
+        job.mark(invalid, f"is no valid JSON: {printable(str(error), 80)}", None, where)
         return None
     if any(isinstance(d, Repeated) for d, _ in objects(value)):
         job.mark("suspicious", "a JSON key stands twice: readers disagree about which one counts", None, where)
@@ -69,7 +69,7 @@ def objects(value: Any) -> Iterator[tuple[dict[str, Any], str]]:
 
 def scan_json(job: Job, region: Region, where: str) -> str:
     """A JSON file of its own: XGBoost's models, configurations, schemas. Returns its format."""
-    value = parse(job, region, where)
+    value = parse(job, region, where, "unread")
     if isinstance(value, dict):
         if {"learner", "version"} <= value.keys():
             return "xgboost json"

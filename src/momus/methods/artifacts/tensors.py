@@ -41,7 +41,7 @@ def scan_npy(job: Job, region: Region, where: str) -> str:
         raw = region.take(8 + width, length)
         if not _NPY_HEADER.match(raw):
             raise ValueError("characters that no description needs")
-        header = ast.literal_eval(raw.decode("ascii"))
+        header = ast.literal_eval(re.sub(r"(\d)L\b", r"\1", raw.decode("ascii")))  # Python 2 wrote 5L
         descr, shape = header["descr"], header["shape"]
         total = 1
         for n in shape:
