@@ -1,14 +1,13 @@
-"""AlexNet scores 100 against itself, and the published ResNet-50 row gives its published mean."""
+"""AlexNet scores 100 against itself; other error rates give what exact fractions give."""
 
 from __future__ import annotations
+
+from fractions import Fraction
 
 import pytest
 
 from momus.methods.corrupt import score
 from momus.methods.corrupt.severities import NAMES
-
-# Corruption errors of ResNet-50 in percent of AlexNet's, arXiv:1903.12261, table 1 (whole percents), order of NAMES.
-RESNET50 = (80, 82, 83, 75, 89, 78, 80, 78, 75, 66, 57, 71, 85, 77, 77)
 
 
 def test_alexnet_is_exactly_one_hundred() -> None:
@@ -18,9 +17,17 @@ def test_alexnet_is_exactly_one_hundred() -> None:
     assert tuple(score.ALEXNET) == NAMES
 
 
-def test_resnet50_comes_out_at_its_published_mean() -> None:
-    errors = {name: ce / 100 * score.ALEXNET[name] for name, ce in zip(NAMES, RESNET50, strict=True)}
-    assert score.mce(errors) == pytest.approx(76.7, abs=0.5)
+def test_scores_are_means_of_ratios_not_ratios_of_means() -> None:
+    errors = {name: (3 + i) / 20 for i, name in enumerate(NAMES)}
+    alexnet = {name: Fraction(str(value)) for name, value in score.ALEXNET.items()}
+    own = {name: Fraction(3 + i, 20) for i, name in enumerate(NAMES)}
+    clean, reference = Fraction(1, 10), Fraction("0.4345")
+    plain = sum(own[n] / alexnet[n] for n in NAMES) * 100 / 15
+    added = sum((own[n] - clean) / (alexnet[n] - reference) for n in NAMES) * 100 / 15
+    assert score.mce(errors) == pytest.approx(float(plain), rel=1e-12)
+    assert score.relative_mce(errors, 0.1) == pytest.approx(float(added), rel=1e-12)
+    pooled = 100 * sum(own.values()) / sum(alexnet.values())
+    assert abs(score.mce(errors) - float(pooled)) > 0.5
 
 
 def test_a_model_without_errors_and_one_always_wrong() -> None:
