@@ -30,7 +30,7 @@ document.getElementById('f').addEventListener('load', () => {
     d.querySelector('label[for=reader-' + r + ']').click(); seen[r] = shown();
   }
   seen.overflow = d.documentElement.scrollWidth - d.documentElement.clientWidth;
-  const reach = d.documentElement.clientWidth + 1, inScroll = e => e.closest('.scroll, pre, nav') !== null;
+  const reach = d.documentElement.clientWidth + 1, inScroll = e => e.closest('.scroll, .plot, pre, nav') !== null;
   seen.wide = [...d.querySelectorAll('.page *')].filter(e => e.getBoundingClientRect().right > reach && !inScroll(e))
     .map(e => e.tagName + '.' + e.getAttribute('class')).slice(0, 8);
   seen.images = [...d.images].every(i => i.complete && i.naturalWidth > 0);

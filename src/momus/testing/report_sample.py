@@ -315,30 +315,12 @@ def sample_view() -> ReportView:
         questions=(
             Question(id="Q02", text="Do user inputs become training data, and are they cleaned?", modes=("poisoning",)),
             Question(
-                id="Q28", text="What do a false positive and a false negative cost?", modes=("perturbation", "shift")
+                id="Q28", text="What do false positives and false negatives cost?", modes=("perturbation", "shift")
             ),
         ),
-        controls=(
-            ControlView(
-                probe="membership.shadow",
-                planted=12,
-                hits=12,
-                clean=12,
-                false_alarms=0,
-                passed=11,
-                held_out=8,
-                date="2027-02-01",
-            ),
-            ControlView(
-                probe="perturbation.pgd",
-                planted=12,
-                hits=11,
-                clean=12,
-                false_alarms=1,
-                passed=11,
-                held_out=8,
-                date="2027-02-01",
-            ),
+        controls=tuple(
+            ControlView(probe=probe, planted=12, hits=hits, clean=12, false_alarms=12 - hits, passed=11, held_out=8)
+            for probe, hits in (("membership.shadow", 12), ("perturbation.pgd", 11))
         ),
         outside=("Unfair treatment that no declared group shows", "What people do with a right answer"),
         picture_svg=_PICTURE,
