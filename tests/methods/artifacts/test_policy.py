@@ -123,3 +123,11 @@ def test_python_2_names_are_read_as_python_3_reads_them() -> None:
     assert scan_bytes(b"c__builtin__\nset\n(]tR.").loadable
     assert scan_bytes(b"ccommands\ngetoutput\n(S'x'\ntR.").names == ("subprocess.getoutput",)
     assert load().names["builtins", "set"].use == "call"
+
+
+def test_a_flood_of_unknown_names_does_not_hide_a_dangerous_one() -> None:
+    flood = b"".join(named("pkg.module", f"f{i}") + b"0" for i in range(3000))
+    report = scan_bytes(stream(flood + call(named("posix", "system"), text("true"))))
+    assert report.verdict == "bad"
+    assert len(report.marks) <= 100
+    assert any("posix.system" in m.what for m in report.marks[:2])

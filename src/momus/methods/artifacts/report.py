@@ -147,7 +147,8 @@ class Job:
         """Note something found. Equal marks count once; beyond the limit only the verdict keeps counting."""
         self.worst = max(self.worst, _RANK[severity])
         key = (severity, what, where)
-        if key in self._seen or len(self._seen) >= 10 * self.limits.marks:
+        room = self.limits.marks * (20 if severity == "bad" else 10)  # a flood of lesser marks hides no grave one
+        if key in self._seen or len(self._seen) >= room:
             return
         self._seen.add(key)
         self.marks.append(Mark(what, severity, offset, where))

@@ -32,7 +32,8 @@ class Rulings:
         return any(m.severity == "bad" for m in self.found)
 
     def mark(self, severity: Severity, what: str, offset: int) -> None:
-        if what in self._said or len(self.found) >= 1000:
+        room = 2000 if severity == "bad" else 1000  # a flood of lesser marks hides no grave one
+        if what in self._said or len(self.found) >= room:
             return
         self._said.add(what)
         self.found.append(Mark(what, severity, offset, self.where))
