@@ -25,9 +25,9 @@ _STYLE = {"bad": "red", "suspicious": "yellow", "unread": "magenta", "clean": "g
 def scan(paths: tuple[Path, ...], allow: tuple[str, ...], everything: bool, as_json: bool) -> int:
     """Look into model files, and into all files of folders, without loading them.
 
-    Nothing is unpickled, imported or run. What no rule allows is refused; what was not read is never called clean.
-    Exit code 0: all clean. 1: something bad or suspicious. 2: something was not read.
+    Nothing is unpickled, imported or run. Exit code 0: all clean. 1: something bad or suspicious. 2: not all was read.
     """
+    from momus.cli.plain import values
     from momus.core.errors import NotFound
     from momus.methods import artifacts
 
@@ -44,11 +44,12 @@ def scan(paths: tuple[Path, ...], allow: tuple[str, ...], everything: bool, as_j
         if not as_json:
             _show(report, everything)
     if as_json:
-        click.echo(json.dumps([_plain(r) for r in reports], indent=2))
+        plain = [{**values(r), "loadable": r.loadable, "remedy": r.remedy} for r in reports]
+        click.echo(json.dumps(plain, indent=2))
     else:
         count = {v: sum(r.verdict == v for r in reports) for v in _STYLE}
         told = ", ".join(f"{n} {v}" for v, n in count.items() if n) or "no model file"
-        click.echo(f"{told}{f'; {texts} text files left alone (--all shows them)' if texts else ''}")
+        click.echo(told + (f"; {texts} text files left alone (--all shows them)" if texts else ""))
     verdicts = {r.verdict for r in reports}
     return 1 if verdicts & {"bad", "suspicious"} else 0 if verdicts == {"clean"} else 2
 
@@ -76,9 +77,3 @@ def _show(report: FileReport, everything: bool) -> None:
         click.echo(f"           and {len(report.marks) - len(marks)} more (--all)")
     if report.remedy:
         click.echo(f"           {click.style('→ ' + report.remedy, dim=True)}")
-
-
-def _plain(report: FileReport) -> dict[str, object]:
-    from momus.cli.plain import values
-
-    return {**values(report), "loadable": report.loadable, "remedy": report.remedy}

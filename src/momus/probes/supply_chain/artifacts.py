@@ -40,8 +40,8 @@ def artifacts(target: HasFiles, trial: Trial, *, allow: str = "", seconds: float
     time for one file.
 
     Returns: figures ``bad``, ``suspicious``, ``unread``, ``changed`` (digest differs), ``without_digest`` (none
-    recorded; context ``digests`` maps a file's name or path to its sha256) and ``bytes`` (size of all files). Evidence: a table
-    of the files and a mark for each thing found, with its offset.
+    recorded; context ``digests`` maps a file's name or path to its sha256) and ``bytes`` (size of all files).
+    Evidence: a table of the files and a mark for each thing found, with its offset.
 
     Cost: linear in the bytes read: about 0.7 s a GB for the digest, 0.2 s a million pickle instructions.
 
