@@ -191,6 +191,12 @@ def test_shows_eight_rows_of_pictures_and_says_so() -> None:
     assert sum(t == "img" for t, _ in check(page).tags) == 8 + 9
 
 
+def test_small_pictures_keep_their_pixels_and_photos_do_not() -> None:
+    rows = tuple((Picture(caption="c", png=png([[0] * width])),) for width in (16, 224))
+    page = html.page(_with_evidence(Pictures(title="Two", rows=rows)))
+    assert [a.get("class") for t, a in check(page).tags if t == "figure"].count("photo") == 1
+
+
 def test_bytes_that_are_no_picture_are_not_embedded() -> None:
     bad = Pictures(title="Bad", rows=((Picture(caption="c", png=b"<svg onload=alert(1)>"),),))
     page = html.page(_with_evidence(bad))

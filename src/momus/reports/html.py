@@ -83,6 +83,7 @@ def _environment() -> Environment:
         cell=_cell,
         numeric=_numeric,
         image=_image,
+        photo=_photo,
         block=lambda text: Markup(escape(clean_block(text))),  # noqa: S704 - escaped in the same breath
         shown=lambda text: visible(text)[:MOST_CHARACTERS],
         short=lambda text, most: clean(text, most),
@@ -114,6 +115,11 @@ def _image(png: bytes) -> str:
     """A data address for PNG bytes; a grey pixel's worth of nothing for bytes that are no PNG."""
     kept = png if png.startswith(b"\x89PNG\r\n\x1a\n") else b""
     return Markup(f"data:image/png;base64,{base64.b64encode(kept).decode()}")  # noqa: S704 - base64 only
+
+
+def _photo(png: bytes) -> bool:
+    """True for a picture so large that it is shown smaller than it is; small ones keep their pixels square."""
+    return len(png) > 24 and int.from_bytes(png[16:20], "big") >= 160
 
 
 def _numeric(table: Table, column: int) -> bool:
