@@ -3,7 +3,9 @@
 Digits CNNs, 28x28, 500 test images, Linf 0.15. PGD: 40 steps of 0.015 from a random start. Square: 1,000 queries.
 Momus is asked through its own PyTorch target and meter, as a probe would ask. Tools take turns within each repetition;
 the time is the median of the repetitions' process (CPU) time, so that other work on the machine counts for nobody.
-Remaining accuracy is taken afterwards with the plain model. ``python benchmarks/bench_perturbation.py [std] [adv] [harder] [PGD-40] [Square-1000]``
+Remaining accuracy is taken afterwards with the plain model.
+
+    python benchmarks/bench_perturbation.py [std] [adv] [harder] [PGD-40] [Square-1000]
 """
 
 from __future__ import annotations
