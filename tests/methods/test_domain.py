@@ -37,7 +37,9 @@ def table(seed, n=30):
 
 
 def broken(domain, x, x0, epsilon, norm):
-    return {rule: int(np.asarray(mask).sum()) for rule, mask in domain.check(x, x0, epsilon, norm).items() if mask.any()}
+    return {
+        rule: int(np.asarray(mask).sum()) for rule, mask in domain.check(x, x0, epsilon, norm).items() if mask.any()
+    }
 
 
 @settings(max_examples=60, deadline=None)

@@ -11,6 +11,7 @@ Training takes about 10 s (std) or 90 s (adv) of one core the first time; afterw
 from __future__ import annotations
 
 import os
+import pickle  # for the name of an error alone: nothing is unpickled
 import tempfile
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -151,7 +152,7 @@ def model(kind: Literal["std", "adv", "harder"] | Recipe = "std", seed: int | No
         made = network(recipe)
         try:
             made.load_state_dict(torch.load(path, weights_only=True))
-        except (RuntimeError, EOFError, OSError, ValueError):
+        except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError):
             path.unlink(missing_ok=True)
         else:
             return made.eval()
