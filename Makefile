@@ -6,7 +6,7 @@ PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.
 MOMUS  := $(BIN)/momus
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test quick lint bench controls docs images reproduce clean
+.PHONY: help install prepare demo test quick lint bench controls docs images reproduce clean
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -19,16 +19,19 @@ $(VENV)/.installed: pyproject.toml constraints.txt examples/requirements.txt
 
 install: $(VENV)/.installed ## create .venv and install everything the demo and the tests need
 
-demo: install ## assess two real systems, print the 17 rows, write HTML reports
+prepare: install
+	@$(BIN)/python examples/photo-classifier/prepare.py
+
+demo: prepare ## assess two real systems, print the 17 rows, write HTML reports
 	@mkdir -p reports
 	@$(MOMUS) assess examples/photo-classifier/momus.yaml -o reports/photo-classifier.html || test $$? -le 1
 	@$(MOMUS) assess examples/credit-default/momus.yaml -o reports/credit-default.html || test $$? -le 1
 	@echo; echo "Open reports/photo-classifier.html and reports/credit-default.html in a browser."
 
-test: install ## the whole test suite
+test: prepare ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
-quick: install ## the tests that take under ten seconds each
+quick: prepare ## the tests that take under ten seconds each
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
 
 lint: install ## ruff, mypy --strict, import contracts
@@ -37,7 +40,7 @@ lint: install ## ruff, mypy --strict, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-reproduce: install ## check every example against its published or recorded numbers
+reproduce: prepare ## check every example against its published or recorded numbers
 	@for name in photo-classifier credit-default lava-world; do $(MOMUS) reproduce $$name || exit 1; done
 
 bench: install ## time Momus beside its peers and write docs/benchmarks.md (about 20 minutes)

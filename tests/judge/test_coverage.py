@@ -97,3 +97,17 @@ def test_premise_rules_move_a_rating_and_say_so() -> None:
     assert plain is not None and lower is not None and top is not None
     assert lower.severity.rank == plain.severity.rank - 1 and "R17" in lower.reasons[-1]
     assert top.severity is Severity.CRITICAL
+
+
+@pytest.mark.parametrize(("why", "alone"), [("unopened", "error"), ("unsafe", "not_tested"), ("data", "not_tested")])
+def test_a_target_that_was_not_opened_leaves_no_pass(why: str, alone: str) -> None:
+    gap = Gap(mode="membership", probe="membership.x", target="u", why=why, detail="d", how_to_close="h")  # type: ignore[arg-type]
+
+    def row(*found: Finding) -> tuple[str, Finding | None]:
+        made = next(r for r in coverage(threats(), found, [], [gap]) if r.mode == "membership")
+        return made.status, made.headline
+
+    passed, failed = finding(0, 0.1), finding(0.5, 0.6)
+    assert row() == (alone, None)
+    assert row(passed) == (("pass", passed) if why == "data" else ("inconclusive", None))
+    assert row(failed) == ("fail", failed)

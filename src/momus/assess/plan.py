@@ -135,7 +135,7 @@ def _gap(
         return gap("data", "the target has no artifact files", "Name them under targets[].path or targets[].files")
     if seen is None or seen.failure is not None:
         failure = (seen.failure if seen else None) or {"message": "not inspected", "hint": "", "code": ""}
-        why = "unsafe" if failure["code"] == "target/unsafe-artifact" else "capability"
+        why = "unsafe" if failure["code"] == "target/unsafe-artifact" else "unopened"
         return gap(why, f"the target could not be opened: {failure['message']}", failure["hint"] or "Mend the target")
     if probe.tasks and seen.info["task"] not in probe.tasks:
         return gap("capability", f"made for a {' or '.join(probe.tasks)}, this is a {seen.info['task']}", NO_FIT)

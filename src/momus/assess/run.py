@@ -198,7 +198,7 @@ class _Session:
             action="probe",
             probe=job.probe,
             key=job.key,
-            roles=job.roles,
+            roles=list(job.roles),
             options=dict(job.options),
             seed=job.seed,
             budget={"queries": job.queries, "seconds": job.seconds},
@@ -271,9 +271,8 @@ def to_record(job: Job, outcome: Outcome) -> Measurement | Failure:
 def _request(card: SystemCard, target: str, settings: Settings, **more: Any) -> dict[str, Any]:
     """What a worker is told. Secrets travel through its standard input, never through arguments or files."""
     spec = next(t for t in card.targets if t.name == target)
-    wanted = more.pop("roles", None)
-    every = {**{name: name for name in card.data}, **spec.data}
-    roles = {role: name for role, name in every.items() if wanted is None or role in wanted}
+    # All sets of the card travel along, not only those the probe reads: categories and classes are collected over them.
+    roles = {**{name: name for name in card.data}, **spec.data}
     return {
         # Absolute: a worker starts elsewhere, and a card may be named from anywhere.
         "base": str(card.base.resolve()),

@@ -50,7 +50,8 @@ def _channel() -> Emit:
 def _inspect(request: Mapping[str, Any], _emit: Emit) -> dict[str, Any]:
     """What the target is, which probes it could serve, and what its data sets hold.
 
-    The files are looked at before the target is opened, so that a refused target still shows what it is made of.
+    The files are looked at before the target is opened, so that a refused target still shows what it is made of. A
+    data set that cannot be read keeps its error; the others, and the target, are looked at all the same.
     """
     from dataclasses import asdict
 
@@ -60,31 +61,28 @@ def _inspect(request: Mapping[str, Any], _emit: Emit) -> dict[str, Any]:
 
     card = TargetCard.model_validate(request["target"])
     body: dict[str, Any] = {}
-    if card.path or card.files:
-        try:
-            body["files"] = asdict(open_files(card, Path(request["base"])).info)
-        except Exception as error:
-            return {"failure": describe(error, request)}
     try:
-        target = _open(request)
+        if card.path or card.files:
+            body["files"] = asdict(open_files(card, Path(request["base"])).info)
+        sets = {role: _try_to_read(request, role) for role in request["data"]}
+        target = _open(request, sets)
     except Exception as error:
         return {**body, "failure": describe(error, request)}
-    data: dict[str, Any] = {}
-    for role in request["data"]:
-        try:
-            samples = _read(request, role, target)
-        except Exception as error:
-            data[role] = {"error": describe(error, request)}
-            continue
-        data[role] = {
-            "n": len(samples),
-            "digest": samples.digest,
-            "shape": list(samples.x.shape[1:]),
-            "groups": sorted(samples.groups),
-            "labelled": samples.y is not None,
-        }
     lacking = {i: list(get_probe(i).missing(target)) for i in request["probes"]}
+    data = {role: _summary(found) for role, found in sets.items()}
     return {**body, "info": asdict(target.info), "lacking": lacking, "data": data}
+
+
+def _summary(found: Any) -> dict[str, Any]:
+    if isinstance(found, dict):
+        return {"error": found}
+    return {
+        "n": len(found),
+        "digest": found.digest,
+        "shape": list(found.x.shape[1:]),
+        "groups": sorted(found.groups),
+        "labelled": found.y is not None,
+    }
 
 
 def _probe(request: Mapping[str, Any], emit: Emit) -> str:
@@ -94,8 +92,11 @@ def _probe(request: Mapping[str, Any], emit: Emit) -> str:
     from momus.core.registry import get_probe
 
     probe = get_probe(request["probe"])
-    target = _open(request)
-    data = {role: _read(request, role, target) for role in request["data"]}
+    # A probe that reads no data still needs one set, to settle what the target's card leaves open.
+    roles = request["roles"] or ([] if request["files_only"] else list(request["data"])[:1])
+    sets = {role: _try_to_read(request, role) for role in roles}
+    target = _open(request, sets)
+    data = {role: _usable(sets[role]) for role in request["roles"]}
     trial = Trial(
         seed=request["seed"],
         data=data,
@@ -107,22 +108,50 @@ def _probe(request: Mapping[str, Any], emit: Emit) -> str:
     return measurement.model_copy(update={"key": request["key"]}).model_dump_json()
 
 
-def _open(request: Mapping[str, Any]) -> Any:
+def _open(request: Mapping[str, Any], sets: Mapping[str, Any]) -> Any:
+    """The target. A data set that could be read settles what its card leaves open: shape, categories, classes."""
     from momus.card import TargetCard
     from momus.targets import open_files, open_target
 
     card, base = TargetCard.model_validate(request["target"]), Path(request["base"])
     if request["files_only"]:
         return open_files(card, base)
-    return open_target(card, base, allow_unsafe=request["allow_unsafe"])
+    samples = next((found for found in sets.values() if not isinstance(found, dict)), None)
+    return open_target(card, base, allow_unsafe=request["allow_unsafe"], samples=samples)
 
 
-def _read(request: Mapping[str, Any], role: str, target: Any) -> Any:
+def _try_to_read(request: Mapping[str, Any], role: str) -> Any:
+    """The Samples in a role, or its error as a mapping."""
+    try:
+        return _read(request, role)
+    except Exception as error:
+        return describe(error, request)
+
+
+def _usable(found: Any) -> Any:
+    from momus.core.errors import DataError
+
+    if isinstance(found, dict):
+        raise DataError(found["message"], code=found["code"], place=found["place"], hint=found["hint"])
+    return found
+
+
+def _read(request: Mapping[str, Any], role: str) -> Any:
     from momus.card import DataCard
     from momus.data import read_data
 
-    card = DataCard.model_validate(request["data"][role])
-    return read_data(card, Path(request["base"]), classes=tuple(target.info.classes))
+    target = request["target"]
+    cards = {name: DataCard.model_validate(card) for name, card in request["data"].items()}
+    task = target["task"] if target["task"] in ("classifier", "regressor") else None
+    return read_data(
+        cards[role],
+        Path(request["base"]),
+        classes=tuple(target["classes"]),
+        task=task,
+        size=target["input"]["size"],
+        siblings=[card for name, card in cards.items() if name != role],
+        name=role,
+    )
 
 
 def describe(error: BaseException, request: Mapping[str, Any]) -> dict[str, str]:

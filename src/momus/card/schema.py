@@ -110,6 +110,9 @@ class TargetCard(Section):
     path: str | None = None
     files: Texts = ()
     factory: str | None = None
+    digests: dict[str, Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]] = Field(
+        default_factory=dict, description="file name -> the sha256 that was approved"
+    )
     classes: Texts = ()
     input: InputCard = InputCard()
     output: Literal["logits", "probabilities", "labels", "values"] | None = None

@@ -210,7 +210,9 @@ class Gap(Record):
     mode: str
     probe: str
     target: str
-    why: Literal["capability", "data", "extra", "waived", "budget", "no-probe", "unsafe", "not-selected", "power"]
+    why: Literal[
+        "capability", "data", "extra", "waived", "budget", "no-probe", "unopened", "unsafe", "not-selected", "power"
+    ]
     detail: str
     how_to_close: str
 

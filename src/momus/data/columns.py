@@ -13,6 +13,9 @@ from momus.data.frame import Frame, nearest, texts_of
 
 FEW = 20  # whole numbers with no more values than this may be a code, but stay integers unless the card says otherwise
 CLASSES_AT_MOST = 100_000
+# A column that nobody described, with up to this share of texts among its numbers, is read as a mistake and not as a
+# categorical column: a probe on it would measure something else than its owner means.
+STRAY = 0.05
 
 
 def feature(frame: Frame, name: str, card: ColumnCard | None) -> tuple[Column, NumpyArray]:
@@ -25,6 +28,8 @@ def feature(frame: Frame, name: str, card: ColumnCard | None) -> tuple[Column, N
     text = raw.dtype == object
     kind = ColumnKind(given.kind) if given.kind else _kind(raw, given)
     plain = {"immutable": given.immutable, "one_hot": given.one_hot, "inferred": card is None or card.kind is None}
+    if text and not given.kind and not given.categories and _stray_text(raw):
+        raise _not_a_number(frame, name, raw)
     coded = kind is ColumnKind.CATEGORICAL or bool(given.categories) or (text and kind is not ColumnKind.NUMERIC)
     if coded:
         codes, categories = _codes(frame, name, raw, given)
@@ -222,6 +227,13 @@ def _not_a_number(frame: Frame, name: str, raw: NumpyArray) -> DataError:
         place=frame.place(row, name),
         hint="Correct the field, or say kind: categorical for this column",
     )
+
+
+def _stray_text(raw: NumpyArray) -> bool:
+    """True for a column of numbers with a few texts among them: a slip of the pen rather than a category."""
+    texts = texts_of(raw)
+    words = sum(not _is_number(t) for t in texts)
+    return 0 < words <= STRAY * len(texts)
 
 
 def _is_number(text: str) -> bool:

@@ -37,6 +37,12 @@ class Row(Record):
     headline: Finding | None = None
 
 
+_WORDS: dict[Status, RowStatus] = {
+    Status.FAIL: "fail",
+    Status.ERROR: "error",
+    Status.INCONCLUSIVE: "inconclusive",
+    Status.PASS: "pass",
+}
 # Worst first. A pass beside an inconclusive probe stays inconclusive: the open question decides.
 _ORDER = (Status.FAIL, Status.ERROR, Status.INCONCLUSIVE, Status.PASS)
 
@@ -54,6 +60,8 @@ def coverage(
         mine = tuple(sorted((f for f in found if f.mode == mode.slug), key=_badness))
         severities = [r.severity for r in rated if r.mode == mode.slug]
         threat = threats[mode.slug]
+        holes = tuple(g for g in open_gaps if g.mode == mode.slug)
+        status = _status(mine, threat.verdict, holes)
         rows.append(
             Row(
                 id=mode.id,
@@ -61,12 +69,13 @@ def coverage(
                 name=mode.name,
                 verdict=threat.verdict,
                 reason=threat.reason,
-                status=_status(mine, threat.verdict),
+                status=status,
                 severity=max(severities, key=lambda s: s.rank) if severities else None,
                 findings=mine,
                 ratings=tuple(r for r in rated if r.mode == mode.slug),
-                gaps=tuple(g for g in open_gaps if g.mode == mode.slug),
-                headline=mine[0] if mine else None,
+                gaps=holes,
+                # A finding that does not carry its row's status must not speak for it.
+                headline=mine[0] if mine and mine[0].status.value == status else None,
             )
         )
     return tuple(rows)
@@ -81,7 +90,13 @@ def _badness(finding: Finding) -> tuple[int, float]:
     return _ORDER.index(finding.status), -excess
 
 
-def _status(findings: tuple[Finding, ...], verdict: str) -> RowStatus:
+def _status(findings: tuple[Finding, ...], verdict: str, gaps: tuple[Gap, ...]) -> RowStatus:
+    """The worst word. A target that was not opened leaves no pass standing: what another target passed says nothing
+    about it."""
+    shut = {g.why for g in gaps} & {"unopened", "unsafe"}
     if findings:
-        return findings[0].status.value
+        status = findings[0].status
+        return "inconclusive" if shut and status is Status.PASS else _WORDS[status]
+    if "unopened" in shut:
+        return "error"
     return "not_applicable" if verdict == "not_applicable" else "not_tested"

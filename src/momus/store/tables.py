@@ -44,8 +44,9 @@ def insert_new(connection: sa.Connection, table: Table, **values: Any) -> None:
 
     A statement, not a caught error: a savepoint would not survive a full disk, and would hide what happened.
     """
+    from sqlalchemy.dialects import postgresql, sqlite
+
     if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
+        connection.execute(postgresql.insert(table).values(**values).on_conflict_do_nothing())
     else:
-        from sqlalchemy.dialects.sqlite import insert
-    connection.execute(insert(table).values(**values).on_conflict_do_nothing())
+        connection.execute(sqlite.insert(table).values(**values).on_conflict_do_nothing())

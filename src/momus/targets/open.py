@@ -15,7 +15,8 @@ from momus.core.samples import Samples
 from momus.targets import boosters
 from momus.targets.files import FilesTarget, existing, files_target
 
-CODE_RUNS = (".joblib", ".pkl", ".pickle", ".pt", ".pth", ".pt2", ".bin", ".ckpt")
+# Formats whose readers build numbers and graphs and call nothing. The scan tells the format by the bytes, not the name.
+DATA_ONLY = frozenset({"onnx", "safetensors", "json", "ubjson", "lightgbm text", "npy", "text"})
 
 
 def open_files(card: TargetCard, base: Path) -> FilesTarget:
@@ -35,8 +36,9 @@ def open_target(card: TargetCard, base: Path, *, allow_unsafe: bool = False, sam
     if card.adapter == "files":
         return open_files(card, base)
     path = None if card.path is None else existing(base / card.path)
-    if path is not None and not allow_unsafe:
-        refuse_unless_clean(path)
+    if not allow_unsafe:
+        for artifact in [*([] if path is None else [path]), *(existing(base / f) for f in card.files)]:
+            refuse_unless_clean(artifact)
     opener = {
         "sklearn": _sklearn, "torch": _torch, "onnx": _onnx, "callable": _callable, "policy": _policy,
     }[card.adapter]  # fmt: skip
@@ -49,7 +51,7 @@ def refuse_unless_clean(path: Path) -> None:
     from momus.methods.artifacts import scan
 
     report = scan(path)
-    if report.loadable or (report.verdict != "bad" and path.suffix.lower() not in CODE_RUNS):
+    if report.loadable or (report.verdict != "bad" and report.format in DATA_ONLY):
         return
     found = "; ".join(str(m.what) for m in report.marks[:3]) or "it could not be read in full"
     raise UnsafeArtifact(
