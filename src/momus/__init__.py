@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from momus.assess import Assessment as Assessment
     from momus.assess import assess as assess
     from momus.assess import compare as compare
+    from momus.assess import recall as recall
+    from momus.assess.plan import Plan as Plan
+    from momus.assess.reproduce import reproduce as reproduce
+    from momus.assess.run import plan as plan
     from momus.card import SystemCard as SystemCard
     from momus.card import load_card as load_card
+    from momus.card.inspect import check_card as check_card
     from momus.core.errors import MomusError as MomusError
     from momus.core.meter import Budget as Budget
     from momus.core.probe import Trial as Trial
@@ -25,10 +30,12 @@ if TYPE_CHECKING:
     from momus.core.registry import get_probe as get_probe
     from momus.core.samples import Samples as Samples
     from momus.data import read_data as read_data
+    from momus.methods.artifacts import scan as scan
     from momus.store import open_store as open_store
     from momus.targets import Target as Target
     from momus.taxonomy import load as load_taxonomy  # noqa: F401
     from momus.threats import threats as threats
+    from momus.threats.draft import draft as draft
 
 __version__ = "0.1.0"
 
@@ -38,19 +45,26 @@ _HOMES = {
     "Finding": "momus.core.records:Finding",
     "Measurement": "momus.core.records:Measurement",
     "MomusError": "momus.core.errors:MomusError",
+    "Plan": "momus.assess.plan:Plan",
     "Rating": "momus.core.records:Rating",
     "Samples": "momus.core.samples:Samples",
     "SystemCard": "momus.card:SystemCard",
     "Target": "momus.targets:Target",
     "Trial": "momus.core.probe:Trial",
     "assess": "momus.assess:assess",
+    "check_card": "momus.card.inspect:check_card",
     "compare": "momus.assess:compare",
+    "draft": "momus.threats.draft:draft",
     "get_probe": "momus.core.registry:get_probe",
     "load_card": "momus.card:load_card",
     "load_taxonomy": "momus.taxonomy:load",
     "open_store": "momus.store:open_store",
+    "plan": "momus.assess.run:plan",
     "probe": "momus.core.probe:probe",
     "read_data": "momus.data:read_data",
+    "recall": "momus.assess:recall",
+    "reproduce": "momus.assess.reproduce:reproduce",
+    "scan": "momus.methods.artifacts:scan",
     "threats": "momus.threats:threats",
 }
 

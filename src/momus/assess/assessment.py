@@ -13,7 +13,7 @@ from momus.card.read import card_of_text
 from momus.core.records import Failure, Finding, Gap, Measurement, Rating, Run, Severity
 from momus.judge import Row, coverage, decide, decide_failure, limit_for, load_controls, rate
 from momus.reports import ReportView, build_view
-from momus.store import Store
+from momus.store import Store, open_store
 from momus.threats import ThreatModel, picture, threats
 
 
@@ -124,9 +124,20 @@ def review(
 
 
 def recall(
-    store: Store, run: str = "latest", *, limits: Mapping[str, float] | None = None, card: SystemCard | None = None
+    store: Store | str | Path,
+    run: str = "latest",
+    *,
+    limits: Mapping[str, float] | None = None,
+    card: SystemCard | None = None,
 ) -> Assessment:
-    """A stored run, judged again: under its own card, or under ``card`` and ``limits`` where given."""
+    """A stored run, judged again: under its own card, or under ``card`` and ``limits`` where given.
+
+    ``store``: an open store, or the path or URL of one. ``run``: an id, an unambiguous beginning of it, or ``latest``.
+    Raises NotFound for an unknown run, StoreError for a store that cannot be read.
+    """
+    if not isinstance(store, Store):
+        with open_store(store) as opened:
+            return recall(opened, run, limits=limits, card=card)
     head = store.run(run)
     system = card or _stored_card(head)
     gaps = [Gap.model_validate(g) for g in head.settings.get("gaps", ())]

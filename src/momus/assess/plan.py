@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from typing import Any
 
+from momus.assess.power import too_few
+from momus.assess.selection import selected
 from momus.card import SystemCard, Waiver
 from momus.core import digest
 from momus.core.probe import Probe
 from momus.core.records import Gap
 from momus.core.registry import get_probe, probe_ids
+from momus.judge import limit_for
 from momus.taxonomy import load
 
 # Probes that read files without loading them, and that every other probe of the same target waits for.
@@ -57,22 +59,18 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be measured and what will not."""
+    """What will be measured and what will not; ``warnings`` name the jobs that cannot pass with the rows there are."""
 
     jobs: tuple[Job, ...]
     gaps: tuple[Gap, ...]
+    warnings: tuple[str, ...] = ()
 
-
-def selected(card: SystemCard, only: Sequence[str] = ()) -> tuple[str, ...]:
-    """Ids of the probes that the card and the caller ask for; patterns such as ``membership.*`` work."""
-    wanted = tuple(only) or tuple(card.select) or ("*",)
-    return tuple(
-        i for i in probe_ids() if any(_matches(i, w) for w in wanted) and not any(_matches(i, s) for s in card.skip)
-    )
-
-
-def _matches(identity: str, pattern: str) -> bool:
-    return fnmatch(identity, pattern) or identity.split(".")[0] == pattern
+    def __rich__(self) -> str:
+        lines = [f"[bold]{len(self.jobs)} measurements[/bold]"]
+        lines += [f"  {j.probe} on {_plain(j.target)}" for j in self.jobs]
+        lines += [f"[bold]{len(self.gaps)} gaps[/bold]"]
+        lines += [f"  {g.probe or g.mode}: {_plain(g.detail)}. {_plain(g.how_to_close)}" for g in self.gaps]
+        return "\n".join([*lines, *(f"[yellow]{_plain(w)}[/yellow]" for w in self.warnings)])
 
 
 def is_static(probe: Probe) -> bool:
@@ -110,7 +108,23 @@ def make_plan(
             else:
                 gaps.append(gap)
     jobs.sort(key=lambda j: (not j.files_only, _mode_order(j.modes[0]), j.probe, j.target))
-    return Plan(tuple(jobs), tuple(_without_noise(gaps, jobs)) + _modes_without_probe(ruled_out))
+    weak = [_weakness(card, job, inspections[job.target]) for job in jobs]
+    return Plan(
+        tuple(jobs),
+        tuple(_without_noise(gaps, jobs)) + _modes_without_probe(ruled_out),
+        tuple(dict.fromkeys(w for w in weak if w)),
+    )
+
+
+def _weakness(card: SystemCard, job: Job, seen: Inspection) -> str:
+    """Why this job cannot pass with the rows there are, or nothing."""
+    rows = {role: int(seen.data[role]["n"]) for role in job.roles}
+    return too_few(get_probe(job.probe), job.target, job.options, rows, limit_for(job.probe, card.limits))
+
+
+def _plain(text: str) -> str:
+    """Text as rich markup that means itself."""
+    return text.replace("[", "\\[")
 
 
 def _mode_order(slug: str) -> str:
@@ -155,6 +169,8 @@ def _data_gap(probe: Probe, seen: Inspection, gap: Any) -> Gap | None:
         if "error" in seen.data[role]:
             error = seen.data[role]["error"]
             return gap("data", f"{error['place']}: {error['message']}", error["hint"] or f"Mend data.{role}")  # type: ignore[no-any-return]
+    if probe.groups and not any(seen.data[role]["groups"] for role in probe.data):
+        return gap("data", "no groups are declared", f"Name group columns under data.{probe.data[0]}.groups")  # type: ignore[no-any-return]
     return None
 
 

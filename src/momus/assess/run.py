@@ -16,10 +16,11 @@ from typing import Any, Protocol
 from momus.assess.assessment import Assessment, review
 from momus.assess.backends import run_all
 from momus.assess.plan import DEFAULT_MEMORY_MB, NO_FIT, Inspection, Job, Plan, make_plan
+from momus.assess.selection import selected
 from momus.assess.supervise import Bounds, Outcome, run_confined
 from momus.card import SystemCard, load_card
 from momus.core import digest
-from momus.core.errors import StoreError
+from momus.core.errors import MomusError, StoreError
 from momus.core.records import Cost, Failure, Finding, Measurement, Run
 from momus.core.registry import probe_ids
 from momus.judge import decide, decide_failure, limit_for
@@ -49,6 +50,8 @@ class Watcher(Protocol):
 
     def done(self, key: str, finding: Finding | None, text: str) -> None: ...
 
+    def warn(self, text: str) -> None: ...
+
 
 class Silent:
     """A watcher that says nothing."""
@@ -61,6 +64,9 @@ class Silent:
 
     def done(self, key: str, finding: Finding | None, text: str) -> None:
         """A job ended."""
+
+    def warn(self, text: str) -> None:
+        """Something to know before the jobs begin."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,15 @@ class Settings:
     allow_unsafe: bool = False
     command: str = ""
 
+    def __post_init__(self) -> None:
+        only: Any = self.only  # a notebook says only="membership.loss"
+        object.__setattr__(self, "only", (only,) if isinstance(only, str) else tuple(only))
+        for name in ("queries", "seconds", "memory_mb", "workers", "threads"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                message = f"{name} is {value}, and must be more than 0"
+                raise MomusError(message, code="assess/setting", hint=f"Leave {name} out for its default")
+
 
 def assess(
     card: SystemCard | str | Path | Mapping[str, Any],
@@ -104,6 +119,7 @@ def assess(
     """
     chosen = Settings(**settings)
     read = _card(card)
+    selected(read, chosen.only)  # a name that asks for nothing is said at once, before a model is opened
     if chosen.queries or chosen.seconds or chosen.memory_mb:
         given = {"queries": chosen.queries, "seconds": chosen.seconds, "memory_mb": chosen.memory_mb}
         budget = read.budget.model_copy(update={k: v for k, v in given.items() if v is not None})
@@ -121,8 +137,17 @@ def inspect_targets(card: SystemCard, settings: Settings) -> dict[str, Inspectio
     return {i.target: i for i in run_all(work, requests, backend="threading", workers=settings.workers)}
 
 
+def plan(card: SystemCard | str | Path | Mapping[str, Any], **settings: Any) -> Plan:
+    """What would be measured, what would not and why, and which jobs cannot pass with the rows there are.
+
+    ``card`` and ``settings`` are those of :func:`assess`. Opens the targets in confined workers; measures nothing.
+    """
+    return plan_system(_card(card), Settings(**settings))[0]
+
+
 def plan_system(card: SystemCard, settings: Settings) -> tuple[Plan, dict[str, Inspection]]:
-    """What would be measured, and what would not: ``momus plan``."""
+    """The plan of ``momus plan``, and what the workers found out about each target."""
+    selected(card, settings.only)
     inspections = inspect_targets(card, settings)
     return _plan(card, inspections, settings), inspections
 
@@ -160,6 +185,8 @@ class _Session:
         plan = _plan(self.card, inspections, self.settings)
         head = head.model_copy(update={"settings": {**head.settings, "gaps": [g.model_dump() for g in plan.gaps]}})
         self._keep(head.id, head)
+        for line in plan.warnings:
+            self.watcher.warn(line)
         self.warnings += [_unopened(i) for i in inspections.values() if i.failure is not None]
         for result in self._measure(head, plan):
             self.results.append(result)
@@ -329,4 +356,4 @@ def _versions() -> dict[str, str]:
     return found
 
 
-__all__ = ["Settings", "Silent", "Watcher", "assess", "inspect_targets", "plan_system", "to_record"]
+__all__ = ["Settings", "Silent", "Watcher", "assess", "inspect_targets", "plan", "plan_system", "to_record"]

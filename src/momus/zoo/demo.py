@@ -95,4 +95,6 @@ def write(folder: Path) -> Path:
 def _stroke(scans: NumpyArray) -> NumpyArray:
     """Thin, middle or bold: thirds by the ink on the paper."""
     ink = scans.reshape(len(scans), -1).mean(1)
-    return np.array(["thin", "middle", "bold"])[np.searchsorted(np.quantile(ink, [1 / 3, 2 / 3]), ink)]
+    names: NumpyArray = np.array(["thin", "middle", "bold"])
+    found: NumpyArray = names[np.searchsorted(np.quantile(ink, [1 / 3, 2 / 3]), ink)]
+    return found
