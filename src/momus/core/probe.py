@@ -64,12 +64,15 @@ class Trial:
         ci: Interval,
         n: int,
         *,
-        scope: Mapping[str, Scalar] | None = None,
+        scope: Mapping[str, Scalar | None] | None = None,
         figures: Sequence[Figure] = (),
         evidence: Sequence[Evidence] = (),
         caveats: Sequence[Caveat] = (),
     ) -> Measurement:
-        """The Measurement of this trial, with probe, target, seed, data digests and cost filled in."""
+        """The Measurement of this trial, with probe, target, seed, data digests and cost filled in.
+
+        ``scope`` is added to the options in effect; None takes away an option that had no meaning here.
+        """
         if self.probe is None or self.meter is None:
             raise ProbeError("a measurement can only be made inside a probe")
         return Measurement(
@@ -81,7 +84,7 @@ class Trial:
             n=int(n),
             worse=self.probe.worse,
             unit=self.probe.unit,
-            scope={**self.options, **(scope or {})},
+            scope={k: v for k, v in {**self.options, **(scope or {})}.items() if v is not None},
             figures=tuple(figures),
             evidence=tuple(evidence),
             caveats=tuple(caveats),
@@ -111,6 +114,7 @@ class Probe:
     cost: str
     tasks: tuple[str, ...]
     modalities: tuple[str, ...]
+    groups: bool = False
 
     @property
     def mode(self) -> str:
@@ -222,13 +226,14 @@ def probe(
     cost: str = "",
     tasks: tuple[str, ...] = (),
     modalities: tuple[str, ...] = (),
+    groups: bool = False,
 ) -> Callable[[Callable[..., Measurement]], Probe]:
     """Turn a function ``(target: Needs, trial: Trial, *, options) -> Measurement`` into a Probe.
 
     ``data``: roles it cannot do without; ``optional_data``: roles it uses where given. ``worse``: the direction of
     harm. ``source``: arXiv id or standard. ``version``: raise it whenever the number would change, so that stored
     results are not reused. ``extra``: the optional dependency it needs. ``cost``: queries as a formula.
-    ``tasks``/``modalities``: where it makes sense; empty means everywhere.
+    ``tasks``/``modalities``: where it makes sense; empty means everywhere. ``groups``: it compares declared groups.
     """
 
     def decorate(run: Callable[..., Measurement]) -> Probe:
@@ -253,6 +258,7 @@ def probe(
             cost,
             tasks,
             modalities,
+            groups,
         )
         made.__dict__["__doc__"] = run.__doc__
         return made

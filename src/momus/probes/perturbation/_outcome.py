@@ -106,7 +106,6 @@ def conclude(
     inputs: Inputs,
     found: Found,
     *,
-    title: str,
     scope: dict[str, str | int | float],
     figures: tuple[Figure, ...] = (),
     caveats: tuple[Caveat, ...] = (),
@@ -145,7 +144,8 @@ def conclude(
         won / right if right else 0.0,
         wilson(won, right),
         right,
-        scope={"epsilon": inputs.epsilon, "inputs": n, "attack": title, **scope},
+        # What a pass must be read with; switches are changes of category, which pictures have none of.
+        scope={"epsilon": inputs.epsilon, **scope, **({"switches": None} if inputs.is_image else {})},
         figures=numbers,
         evidence=[e for e in evidence if e is not None],
         caveats=(*_caveats(inputs, found, checked, n, right), *caveats),

@@ -80,7 +80,6 @@ def pgd(
         trial,
         inputs,
         found,
-        title=f"PGD, {steps} steps with cross-entropy, then with the margin, {norm}",
         scope={"step_size": attack.size, "norm": norm},
         figures=(
             Figure(name="black_box_only", value=float(beaten), note="survivors that a cheap black-box attack fooled"),

@@ -79,7 +79,6 @@ def square(
         trial,
         inputs,
         found,
-        title=f"Square, {queries} queries, {norm}" if inputs.is_image else f"random search, {queries} queries, {norm}",
         scope={"norm": norm},
         figures=tuple(figures),
         caveats=_signs(target, trial, inputs, found, rng),

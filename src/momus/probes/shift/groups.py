@@ -24,6 +24,7 @@ BATCH = 4096
     source="arXiv:1911.08731, arXiv:1610.02413",
     cost="n_test rows",
     tasks=("classifier", "regressor"),
+    groups=True,
 )
 def groups(target: Predicts, trial: Trial, *, least: int = 30, intersections: bool = False) -> Measurement:
     """How much worse the worst-served declared group fares than everybody together.
