@@ -158,7 +158,7 @@ def _gap(
         return gap("capability", f"made for {kinds} data, this target takes {seen.info['modality']} data", NO_FIT)
     lacking = seen.lacking.get(probe.id, ())
     if lacking:
-        return gap("capability", f"the target cannot {_in_words(lacking)}", _remedy(lacking, seen.info))
+        return gap("capability", f"the target cannot {in_words(lacking)}", _remedy(lacking, seen.info))
     return _data_gap(probe, seen, gap)
 
 
@@ -184,13 +184,24 @@ _ABILITIES = {
     "act": "choose actions",
     "goal": "state its true goal",
     "predict": "predict",
+    "files": "name its files",
 }
 
 
-def _in_words(lacking: Sequence[str]) -> str:
+# What an ability brings with it, and so need not be said beside it.
+_IMPLIED: Mapping[str, frozenset[str]] = {
+    "loss_gradient": frozenset({"logits", "scores", "predict"}),
+    "probabilities": frozenset({"predict"}),
+    "scores": frozenset({"predict"}),
+    "act": frozenset({"make_env"}),
+    "goal": frozenset({"act", "make_env"}),
+}
+
+
+def in_words(names: Sequence[str], between: str = " or ") -> str:
     """Abilities as phrases; one that another implies is left out."""
-    implied = {"logits", "scores"} if "loss_gradient" in lacking else set()
-    return " or ".join(_ABILITIES.get(name, name) for name in lacking if name not in implied)
+    implied = {i for name in names for i in _IMPLIED.get(name, ())}
+    return between.join(_ABILITIES.get(name, name) for name in names if name not in implied)
 
 
 _REMEDIES = {

@@ -7,28 +7,46 @@ from pathlib import Path
 
 import click
 
+from momus.cli import options
+
 
 @click.command()
 @click.argument("folder", default="momus-demo", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--open/--no-open", "open_", default=False, help="Open the report in a browser.")
 def demo(folder: Path, open_: bool) -> int:
-    """Write a small real system into FOLDER (model, data, card), assess it, and write report.html beside them."""
+    """Write a small real system into FOLDER (model, data, card), assess it, and write report.html beside them.
+
+    The system reads handwritten digits. It fails in two modes, passes in three and leaves one open. Takes about 15 s.
+    """
     from momus.assess import assess
+    from momus.cli.screen import Screen
+    from momus.core.errors import MomusError
     from momus.reports import terminal
-    from momus.reports.progress import Progress
     from momus.zoo.demo import write
 
-    if (folder / "momus.yaml").exists():
-        click.echo(f"using the system that is already in {folder}/")
-        card = folder / "momus.yaml"
+    card = folder / "momus.yaml"
+    if card.exists():
+        click.echo(f"using the system that is already in {folder}/", err=True)
     else:
-        card = write(folder)
-    watcher = Progress()
-    done = assess(card, watcher=watcher, command=f"momus assess {card}")
-    watcher.stop()
-    terminal.render(done.view(), sys.stdout)
-    page = done.report(folder / "report.html")
-    click.echo(f"\nReport: {page}\nThe card: {card}. Change a fact or a limit and run: momus assess {card}")
+        click.echo(f"writing a model, its data and its card into {folder}/", err=True)
+        try:
+            write(folder)
+        except OSError as error:
+            message = f"the demo cannot be written: {error.strerror or error}"
+            hint = "Name another folder: momus demo FOLDER"
+            raise MomusError(message, code="demo/unwritable", place=str(folder), hint=hint) from error
+    with Screen() as screen:
+        done = assess(card, watcher=screen, command=f"momus assess {card}")
+    with options.printing():
+        terminal.render(done.view(), sys.stdout)
+    for warning in done.warnings:
+        click.echo(warning, err=True)
+    page = options.write_report(done.report, folder / "report.html")
+    with options.printing():
+        click.echo(f"\nThe report is {page}, the card {card}. Change a fact or a limit on it, then:")
+        click.echo(f"  momus assess {card}        # measures only what changed")
+        click.echo(f"  momus threats {card}       # why each mode applies, and through whom")
+        click.echo("  momus explain M04          # what a row means")
     if open_:
         click.launch(str(page))
-    return 0
+    return 0 if done.findings else 3

@@ -12,7 +12,7 @@ from momus.cli import options
 
 @click.command("list")
 @click.argument("what", type=click.Choice(["probes", "modes", "runs", "adapters"]), default="probes")
-@options.store
+@options.stored
 @options.as_json
 def list_(what: str, store: str | None, as_json: bool) -> int:
     """List what there is: probes (default), the 17 modes, stored runs, or the adapters a target can use."""
@@ -20,30 +20,33 @@ def list_(what: str, store: str | None, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(rows, indent=2, default=str))
         return 0
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from momus.cli.screen import table
+    from momus.core.registry import probe_ids
 
-    table = Table(box=None, pad_edge=False)
-    for column in rows[0] if rows else ():
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*(escape(str(v)) for v in row.values()))
-    Console(highlight=False).print(table if rows else f"no {what}")
+    # The first columns are what one types elsewhere; what is only read is wrapped, and all of it is in --json.
+    shown = {"probes": ("probe", "needs", "measures"), "modes": ("id", "mode", "name", "probes")}.get(what)
+    if rows:
+        whole = ("probe", "id", "mode", "run", "adapter", "extra")
+        chosen = [{k: v for k, v in r.items() if shown is None or k in shown} for r in rows]
+        table(chosen, whole=whole, least={"probes": max(len(i) for i in probe_ids())})
+    else:
+        click.echo(f"no {what}")
     return 0
 
 
 def _probes() -> list[dict[str, Any]]:
+    from momus.assess.plan import in_words
     from momus.core.capabilities import abilities
     from momus.core.registry import probes
 
     return [
         {
             "probe": p.id,
-            "measures": p.metric,
-            "needs": ", ".join(a for a in abilities(p.needs) if a not in ("encode", "decode")) or "-",
-            "data": ", ".join(p.data) or "-",
+            "needs": in_words([a for a in abilities(p.needs) if a not in ("encode", "decode")], ", ") or "data alone",
+            "measures": p.summary,
             "knowledge": p.knowledge.value,
+            "metric": p.metric,
+            "data": ", ".join(p.data) or "-",
             "source": p.source,
         }
         for p in probes()
@@ -67,12 +70,18 @@ def _modes() -> list[dict[str, Any]]:
 
 
 def _runs(store: str | None) -> list[dict[str, Any]]:
-    from momus.store import open_store
-
-    with open_store(store) as opened:
+    with options.existing_store(store) as opened:
         runs = opened.runs()
-    state = {True: "ended", False: "interrupted or running"}
-    return [{"run": r.id, "system": r.system, "seed": r.seed, "state": state[r.ended is not None]} for r in runs]
+    return [
+        {
+            "run": r.id,
+            "system": r.system,
+            "began (UTC)": f"{r.created:%Y-%m-%d %H:%M}",
+            "seed": r.seed,
+            "state": "interrupted or running" if r.ended is None else f"ended after {(r.ended - r.created).seconds} s",
+        }
+        for r in runs
+    ]
 
 
 def _adapters() -> list[dict[str, Any]]:

@@ -1,13 +1,18 @@
 """The `momus` command: a lazy group, one error format, and the exit codes.
 
 0 within the bar · 1 a rating reaches --bar · 2 usage or card · 3 a crash · 4 untested or inconclusive under --strict ·
-5 nothing ran · 130 interrupted.
+5 nothing ran · 130 interrupted, by Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -64,33 +69,70 @@ class LazyGroup(click.Group):
 def cli(ctx: click.Context, debug: bool) -> None:
     """Tests a machine-learning system against the 17 failure modes: does it apply, how badly does it fail, how sure
     are we, how severe is that, what now."""
-    ctx.obj = {"debug": debug}
+    ctx.obj = {"debug": debug, **(ctx.obj or {})}
+
+
+# Verbs that measure: stopped half-way they have something to go on from.
+_MEASURING = ("assess", "demo", "reproduce")
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point: runs the group and turns every error into one line and an exit code."""
+    """Entry point: runs the group and turns every error into one line and an exit code. Always raises SystemExit."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     if debug:
         # Accepted anywhere on the line: people add it at the end of the command that just failed.
         arguments = ["--debug", *(a for a in arguments if a != "--debug")]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that lacks a letter gets a question mark, not a crash
+            stream.reconfigure(errors="replace")
+    with _termination():
+        sys.exit(_run(arguments, debug))
+
+
+def _run(arguments: list[str], debug: bool) -> int:
+    """The exit code of one command line. Click's own ``main`` would answer a closed pipe with 1, our code for fails."""
+    if "_MOMUS_COMPLETE" in os.environ:
+        cli.main(args=arguments, prog_name="momus")
     try:
-        status = cli.main(args=arguments, prog_name="momus", standalone_mode=False)
-        sys.exit(status if isinstance(status, int) else 0)
+        with cli.make_context("momus", list(arguments), obj={"argv": arguments}) as context:
+            status = cli.invoke(context)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
     except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        return stop.exit_code
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        return 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; what was measured is stored, run the same command again to go on", err=True)
-        sys.exit(130)
+        kept = any(a in _MEASURING for a in arguments)
+        more = "; what was measured is stored, run the same command again to go on" if kept else ""
+        click.echo(f"interrupted{more}", err=True)
+        return 130
     except BrokenPipeError:
-        # `momus list | head` closes our output early; that is not an error.
-        sys.stderr.close()
-        sys.exit(0)
+        from momus.cli.options import forget_output
+
+        forget_output()  # `momus list | head` closes our output early; that is not an error
+        return 0
     except Exception as error:
-        sys.exit(_explain(error, debug))
+        return _explain(error, debug)
+
+
+@contextmanager
+def _termination() -> Iterator[None]:
+    """SIGTERM ends a run like Ctrl-C: in order, with workers stopped and what was measured kept."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _explain(error: Exception, debug: bool) -> int:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import math
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from momus.store import Store
 
 Command = Callable[..., Any]
 
 card = click.argument("card", default="momus.yaml", type=click.Path(dir_okay=False))
 store = click.option(
     "--store", metavar="URL", help="Run store: a file or database URL. Default: .momus/runs.sqlite beside the card."
+)
+stored = click.option(
+    "--store", metavar="URL", help="Run store: a file or database URL. Default: .momus/runs.sqlite in this folder."
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 limit = click.option(
@@ -25,7 +38,19 @@ bar = click.option(
     help="Severity from which the exit code is 1.",
 )
 strict = click.option(
-    "--strict", is_flag=True, help="Exit code 4 when a mode that applies is untested or inconclusive."
+    "--strict", is_flag=True, help="Exit code 4 when a mode that is not ruled out is untested or inconclusive."
+)
+only = click.option(
+    "--only", multiple=True, metavar="PROBE", help="Only these probes or modes (membership.*, M04); repeatable."
+)
+outputs = click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    callback=lambda _context, _option, paths: check_outputs(paths),
+    help="Write a report: FILE.html, .json, .md or .txt; repeatable.",
 )
 
 
@@ -37,10 +62,83 @@ def read_limits(pairs: tuple[str, ...]) -> dict[str, float]:
     for pair in pairs:
         name, _, value = pair.partition("=")
         try:
-            limits[get_probe(name).id] = float(value)
-        except ValueError as error:
-            raise click.BadParameter(f"'{pair}' is not PROBE=NUMBER", param_hint="--limit") from error
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise click.BadParameter(f"'{pair}' is not PROBE=NUMBER, as in membership.loss=0.1", param_hint="--limit")
+        limits[get_probe(name).id] = number
     return limits
+
+
+def check_outputs(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The report files, refused before anything is measured: an unknown format, a folder, a folder that is a file."""
+    from momus.reports.write import FORMATS
+
+    for path in paths:
+        if path.suffix.lower() not in FORMATS:
+            raise click.BadParameter(f"'{path}' is no report: end it in one of {', '.join(FORMATS)}")
+        if path.is_dir():
+            raise click.BadParameter(f"'{path}' is a folder")
+        above = next(p for p in (path.absolute().parent, *path.absolute().parents) if p.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK):
+            raise click.BadParameter(f"'{path}' cannot be written: no right to write in {above}")
+    return paths
+
+
+def write_report(write: Callable[[Path], Path], path: Path) -> Path:
+    """The written file; what the disk has against it becomes one line."""
+    from momus.core.errors import MomusError
+
+    try:
+        return write(path)
+    except OSError as error:
+        raise MomusError(
+            f"the report cannot be written: {error.strerror or error}",
+            code="reports/unwritable",
+            place=str(path),
+            hint="What was measured is stored: momus report -o FILE writes it elsewhere",
+        ) from error
+
+
+def existing_store(where: str | None, card: str | None = None) -> Store:
+    """A store to read from, which must be there: reading never makes an empty one. NotFound says where one is."""
+    from momus.core.errors import NotFound
+    from momus.store import open_store
+
+    if where is not None and ("://" in where or where == ":memory:"):
+        return open_store(where)
+    beside = Path(card).parent if card else Path()
+    path = Path(where) if where is not None else beside / ".momus" / "runs.sqlite"
+    if path.is_file():
+        return open_store(path)
+    near = [str(p) for p in sorted(Path().glob("*/.momus/runs.sqlite"))[:3]]
+    hint = f"There is: --store {' or '.join(near)}" if near else "Name one with --store, or run: momus assess"
+    raise NotFound("there are no stored runs here", place=str(path), hint=hint)
+
+
+def command_line() -> str:
+    """The command as it was typed, without the password of a store URL: it is kept with the run."""
+    context = click.get_current_context(silent=True)
+    typed = (context.obj or {}).get("argv") if context is not None else None
+    return re.sub(r"(://[^/@\s:]*):[^/@\s]*@", r"\1:***@", f"momus {shlex.join(typed or sys.argv[1:])}")
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Around what a verb prints before it goes on to write files: a reader that leaves early (head) ends nothing."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        forget_output()
+
+
+def forget_output() -> None:
+    """Nobody reads standard output any more: send the rest of it nowhere, the flush at exit included."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def exit_code(assessment: Any, bar: str, strict: bool) -> int:

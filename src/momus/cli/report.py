@@ -12,21 +12,14 @@ from momus.cli import options
 
 @click.command()
 @click.argument("run", default="latest")
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="FILE.html, .json or .md; repeatable.",
-)
+@options.outputs
 @click.option(
     "--card", "card_path", type=click.Path(dir_okay=False), help="Judge under this card's facts, limits and waivers."
 )
 @options.limit
 @options.bar
 @options.strict
-@options.store
+@options.stored
 @options.as_json
 def report(
     run: str,
@@ -40,20 +33,22 @@ def report(
 ) -> int:
     """Show a stored run again, or judge it under other limits. RUN is an id, its beginning, or `latest`.
 
-    Nothing is measured and the model is not touched.
+    Nothing is measured and the model is not touched. With -o the report goes to files alone. The store is looked for
+    beside --card where that is given. Exit codes are those of `momus assess`.
     """
     from momus.assess import recall
     from momus.card import load_card
     from momus.reports import json_, terminal
-    from momus.store import open_store
 
+    marks = options.read_limits(limits)
     card = load_card(card_path) if card_path else None
-    with open_store(store) as opened:
-        done = recall(opened, run, limits=options.read_limits(limits), card=card)
-    if as_json:
-        json_.render(done.view(), sys.stdout)
-    elif not outputs:
-        terminal.render(done.view(), sys.stdout)
+    with options.existing_store(store, card_path) as opened:
+        done = recall(opened, run, limits=marks, card=card)
+    with options.printing():
+        if as_json:
+            json_.render(done.view(), sys.stdout)
+        elif not outputs:
+            terminal.render(done.view(), sys.stdout)
     for path in outputs:
-        click.echo(f"Report: {done.report(path)}", err=as_json)
+        click.echo(f"Report: {options.write_report(done.report, path)}", err=True)
     return options.exit_code(done, bar, strict)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from momus.cli import options
 
+if TYPE_CHECKING:
+    from momus.assess.reproduce import Reproduction
+
 
 @click.command()
 @click.argument("name")
-@click.option("--only", multiple=True, metavar="PROBE", help="Only these probes; repeatable.")
+@click.option("--only", multiple=True, metavar="PROBE", help="Only the expectations of these probes; repeatable.")
 @click.option("--fresh", is_flag=True, help="Measure again what the store already holds.")
 @options.store
 @options.as_json
@@ -22,35 +25,38 @@ def reproduce(name: str, only: tuple[str, ...], fresh: bool, store: str | None, 
     NAME is a folder under examples/, or a path to one. Exit code 0 when all hold, 1 when one does not.
     """
     from momus.assess.reproduce import reproduce as run
-    from momus.reports.progress import Progress
+    from momus.cli.screen import Screen
 
-    watcher = None if as_json else Progress()
-    results, assessments = run(name, watcher=watcher, only=only, fresh=fresh, store=store)
-    if watcher is not None:
-        watcher.stop()
-    if as_json:
-        click.echo("[" + ",\n".join(r.model_dump_json() for r in results) + "]")
-    else:
-        _show(results)
+    with Screen(live=False if as_json else None) as screen:
+        results, assessments = run(name, watcher=screen, only=only, fresh=fresh, store=store)
+    with options.printing():
+        if as_json:
+            click.echo("[" + ",\n".join(r.model_dump_json() for r in results) + "]")
+        else:
+            _show(results)
     for warning in {w for a in assessments for w in a.warnings}:
         click.echo(warning, err=True)
     return 0 if all(r.holds for r in results) else 1
 
 
-def _show(results: Any) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+def _show(results: Sequence[Reproduction]) -> None:
+    from momus.cli.screen import table
 
-    table = Table(box=None, pad_edge=False)
-    for column in ("", "probe", "figure", "expected", "measured", "paper", "source"):
-        table.add_column(column, overflow="fold")
-    for r in results:
-        e = r.expectation
-        got = r.why if r.got is None else f"{r.got:.4g}" + (f" [{r.ci.low:.3g}, {r.ci.high:.3g}]" if r.ci else "")
-        mark = "[green]holds[/green]" if r.holds else "[bold red]off[/bold red]"
-        paper = "-" if e.paper is None else str(e.paper)
-        table.add_row(mark, e.probe, e.figure, e.wanted, escape(got), escape(paper), escape(e.source))
-    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+    table([_row(r) for r in results], whole=("", "probe"))
     bad = sum(not r.holds for r in results)
     click.echo(f"{len(results) - bad} of {len(results)} numbers hold" + ("" if not bad else f", {bad} do not"))
+
+
+def _row(r: Reproduction) -> dict[str, str]:
+    e = r.expectation
+    got = r.why if r.got is None else f"{r.got:.4g}" + (f" [{r.ci.low:.3g}, {r.ci.high:.3g}]" if r.ci else "")
+    paper = "-" if e.paper is None else str(e.paper)
+    return {
+        "": "holds" if r.holds else "OFF",
+        "probe": e.probe,
+        "figure": e.figure,
+        "expected": e.wanted,
+        "measured": got,
+        "paper": paper,
+        "source": e.source,
+    }
