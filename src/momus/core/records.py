@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from html import escape
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
@@ -107,6 +108,11 @@ class Figure(Record):
 Scalar = bool | int | float | str
 
 
+def _plain(text: str) -> str:
+    """Text as rich markup that means itself: an interval's brackets are no style."""
+    return text.replace("[", "\\[")
+
+
 class Measurement(Record):
     """One number that a probe measured, with its interval, evidence, cost and caveats. It carries no verdict.
 
@@ -142,12 +148,34 @@ class Measurement(Record):
                 return f
         raise KeyError(name)
 
-    def __rich__(self) -> str:
+    def __str__(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
         return (
-            f"[bold]{self.probe}[/bold] on {self.target}: {self.metric} [bold]{self.value:.4g}[/bold]{unit} "
+            f"{self.probe} on {self.target}: {self.metric} {self.value:.4g}{unit} "
             f"[{self.ci.low:.4g}, {self.ci.high:.4g}]  n={self.n}  {self.cost.queries} queries"
         )
+
+    def __repr__(self) -> str:
+        return f"<Measurement {self}>"
+
+    def __rich__(self) -> str:
+        """As on a terminal: the caveats below the number, because a number is not to be read without them."""
+        lines = [
+            f"[bold]{_plain(str(self))}[/bold]",
+            *(f"  [yellow]{_plain(c.message)}[/yellow]" for c in self.caveats),
+        ]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """As a small table for a notebook: the number, the secondary figures, the caveats."""
+        rows = [(self.metric, self.value, self.ci), *((f.name, f.value, f.ci) for f in self.figures)]
+        cells = "".join(
+            f"<tr><td>{escape(name)}</td><td>{value:.4g}</td>"
+            f"<td>{'' if ci is None else f'{ci.low:.4g} to {ci.high:.4g}'}</td></tr>"
+            for name, value, ci in rows
+        )
+        notes = "".join(f"<li>{escape(c.message)}</li>" for c in self.caveats)
+        return f"<b>{escape(str(self))}</b><table>{cells}</table>" + (f"<ul>{notes}</ul>" if notes else "")
 
 
 class Failure(Record):
@@ -189,6 +217,21 @@ class Finding(Record):
     failure: Failure | None = None
     limit: Limit | None = None
     fingerprint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.status.value.upper()} {self.probe} on {self.target}: {self.reason}"
+
+    def __repr__(self) -> str:
+        return f"<Finding {self}>"
+
+    def __rich__(self) -> str:
+        style = {"fail": "bold red", "pass": "green", "inconclusive": "yellow"}.get(self.status.value, "magenta")
+        return (
+            f"[{style}]{self.status.value.upper()}[/{style}] {_plain(f'{self.probe} on {self.target}: {self.reason}')}"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<b>{self.status.value.upper()}</b> {escape(f'{self.probe} on {self.target}: {self.reason}')}"
 
 
 class Rating(Record):

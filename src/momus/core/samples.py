@@ -67,6 +67,15 @@ class Samples:
     def __len__(self) -> int:
         return len(self.x)
 
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.x.shape[1:])) or "1"
+        parts = [f"{len(self):,} rows of {shape} {self.x.dtype}"]
+        if self.y is not None:
+            parts.append(f"labels in {len(self.classes)} classes" if self.classes else "labelled")
+        if self.groups:
+            parts.append(f"groups {', '.join(self.groups)}")
+        return f"<Samples {self.name}: {'; '.join(parts)}>"
+
     @cached_property
     def digest(self) -> str:
         """sha256 over all arrays and the meaning of the columns."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from html import escape
 from typing import Literal, Protocol
 
 from momus.core.records import Finding, Gap, Rating, Record, Severity, Status
@@ -35,6 +36,17 @@ class Row(Record):
     ratings: tuple[Rating, ...] = ()
     gaps: tuple[Gap, ...] = ()
     headline: Finding | None = None
+
+    def __str__(self) -> str:
+        grade = f" {self.severity.value}" if self.severity else ""
+        told = self.headline.reason if self.headline else self.gaps[0].detail if self.gaps else self.reason
+        return f"{self.id} {self.mode} {self.status.replace('_', ' ').upper()}{grade}: {told}"
+
+    def __repr__(self) -> str:
+        return f"<Row {self}>"
+
+    def _repr_html_(self) -> str:
+        return f"<b>{escape(str(self))}</b><ul>{''.join(f'<li>{f._repr_html_()}</li>' for f in self.findings)}</ul>"
 
 
 _WORDS: dict[Status, RowStatus] = {

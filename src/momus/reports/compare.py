@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
+from html import escape
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from momus.core.errors import MomusError
 from momus.core.records import Interval, Measurement, Record, Severity
@@ -85,6 +87,20 @@ class CompareView(Record):
     @property
     def better(self) -> tuple[ModeChange, ...]:
         return tuple(m for m in self.modes if m.direction == "better")
+
+    def __rich__(self) -> Any:
+        from rich.text import Text
+
+        page = io.StringIO()
+        render_terminal(self, page, width=100, color=True)
+        return Text.from_ansi(page.getvalue())
+
+    def _repr_html_(self) -> str:
+        from momus.reports import html
+
+        page = io.StringIO()
+        html.render_compare(self, page)
+        return f'<iframe style="width:100%;height:560px;border:0" sandbox srcdoc="{escape(page.getvalue())}"></iframe>'
 
 
 # How good a status is. Not tested, inconclusive and error know nothing, so a step to or from them is a change of
