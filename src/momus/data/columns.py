@@ -28,8 +28,6 @@ def feature(frame: Frame, name: str, card: ColumnCard | None) -> tuple[Column, N
     text = raw.dtype == object
     kind = ColumnKind(given.kind) if given.kind else _kind(raw, given)
     plain = {"immutable": given.immutable, "one_hot": given.one_hot, "inferred": card is None or card.kind is None}
-    if text and not given.kind and not given.categories and _stray_text(raw):
-        raise _not_a_number(frame, name, raw)
     coded = kind is ColumnKind.CATEGORICAL or bool(given.categories) or (text and kind is not ColumnKind.NUMERIC)
     if coded:
         codes, categories = _codes(frame, name, raw, given)
@@ -229,11 +227,11 @@ def _not_a_number(frame: Frame, name: str, raw: NumpyArray) -> DataError:
     )
 
 
-def _stray_text(raw: NumpyArray) -> bool:
-    """True for a column of numbers with a few texts among them: a slip of the pen rather than a category."""
-    texts = texts_of(raw)
-    words = sum(not _is_number(t) for t in texts)
-    return 0 < words <= STRAY * len(texts)
+def refuse_stray_text(frame: Frame, name: str) -> None:
+    """DataError for a column of numbers with a few texts among them: a slip of the pen rather than a category."""
+    raw = frame[name]
+    if raw.dtype == object and 0 < sum(not _is_number(t) for t in texts_of(raw)) <= STRAY * len(raw):
+        raise _not_a_number(frame, name, raw)
 
 
 def _is_number(text: str) -> bool:

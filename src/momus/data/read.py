@@ -144,6 +144,8 @@ def _features(
     described: list[Column] = []
     for j, name in enumerate(names):
         given = card.columns.get(name)
+        if given is None or not (given.kind or given.categories):
+            meaning.refuse_stray_text(frame, name)
         if not (given and given.categories) and _is_coded(frame[name], given):
             everywhere = meaning.distinct([frame[name], *(c for s in siblings if (c := s.column(name)) is not None)])
             given = (given or meaning.OPEN).model_copy(update={"categories": everywhere})

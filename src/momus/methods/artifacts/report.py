@@ -146,6 +146,7 @@ class Job:
     def mark(self, severity: Severity, what: str, offset: int | None = None, where: str = "") -> None:
         """Note something found. Equal marks count once; beyond the limit only the verdict keeps counting."""
         self.worst = max(self.worst, _RANK[severity])
+        what = what.encode("ascii", "backslashreplace").decode()  # names come from the file and reach a terminal
         key = (severity, what, where)
         room = self.limits.marks * (20 if severity == "bad" else 10)  # a flood of lesser marks hides no grave one
         if key in self._seen or len(self._seen) >= room:

@@ -36,7 +36,7 @@ def environment(target: Acts, trial: Trial, *, episodes: int = 100, max_steps: i
     ended within two thirds of the training length as figures.
     Raises: TargetError for a reward that is not finite.
     A pass means little when the test environment differs from the training environment in name only.
-    Source: Leike et al. 2017, AI Safety Gridworlds, section 2.2.1 (arXiv:1711.09883).
+    Source: Leike et al. 2017, AI Safety Gridworlds, the distributional-shift world (arXiv:1711.09883).
     """
     rng = trial.rng
     played: dict[str, list[Episode]] = {}
