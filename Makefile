@@ -13,7 +13,7 @@ help:
 $(VENV)/.installed: pyproject.toml constraints.txt examples/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch
-	$(PIP) -e '.[torch,onnx,rl,dist,tables,examples,dev]'
+	$(PIP) -e '.[torch,onnx,rl,dist,postgres,tables,examples,dev]'
 	$(PIP) --no-deps -r examples/requirements.txt
 	@touch $@
 

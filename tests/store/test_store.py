@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,17 +32,44 @@ class TestSqlite(StoreContract):
         return open_store(tmp_path / "deep" / "runs.sqlite")
 
 
-@pytest.mark.skipif("MOMUS_TEST_POSTGRES" not in os.environ, reason="MOMUS_TEST_POSTGRES names no database URL")
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server of our own on a free loopback port; its URL."""
+    pytest.importorskip("psycopg")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("no PostgreSQL server is installed here")
+    home = tmp_path_factory.mktemp("postgres")
+    own = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []  # the server refuses to run as root
+    if own:
+        shutil.chown(home, "postgres")
+        for parent in home.parents:
+            if parent.owner() == "root" and parent != Path("/tmp") and Path("/tmp") in parent.parents:
+                parent.chmod(0o711)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    data, run = home / "data", {"check": True, "capture_output": True}
+    subprocess.run([*own, found[-1], "-D", data, "-A", "trust", "-U", "momus"], **run)
+    flags = f"-p {port} -k {home} -c listen_addresses=127.0.0.1"
+    control = found[-1].with_name("pg_ctl")
+    subprocess.run([*own, control, "-D", data, "-o", flags, "-w", "-l", home / "log", "start"], **run)
+    yield f"postgresql+psycopg://momus@127.0.0.1:{port}/postgres"
+    subprocess.run([*own, control, "-D", data, "-m", "immediate", "stop"], **run)
+
+
 class TestPostgres(StoreContract):
     @pytest.fixture
-    def store(self) -> Store:
+    def store(self, postgres: str) -> Iterator[Store]:
         import sqlalchemy as sa
 
-        url = os.environ["MOMUS_TEST_POSTGRES"]
-        with sa.create_engine(url).begin() as connection:
+        engine = sa.create_engine(postgres)
+        with engine.begin() as connection:
             for table in ("momus_records", "momus_blobs", "momus_meta"):
                 connection.execute(sa.text(f"DROP TABLE IF EXISTS {table}"))
-        return open_store(url)
+        engine.dispose()
+        with open_store(postgres) as opened:
+            yield opened
 
 
 def test_a_locked_database_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
