@@ -109,10 +109,13 @@ def _run(arguments: list[str], debug: bool) -> int:
         more = "; what was measured is stored, run the same command again to go on" if kept else ""
         click.echo(f"interrupted{more}", err=True)
         return 130
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as stop:
+        # `momus list | head` closes our output early; that is not an error. rich says it with SystemExit(1).
+        if isinstance(stop, SystemExit) and not isinstance(stop.__context__, BrokenPipeError):
+            raise
         from momus.cli.options import forget_output
 
-        forget_output()  # `momus list | head` closes our output early; that is not an error
+        forget_output()
         return 0
     except Exception as error:
         return _explain(error, debug)
