@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -226,3 +227,21 @@ def test_importing_momus_loads_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_page_about_python_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its example on a model in memory runs as it stands, and every name that its tables give is there."""
+    page = (Path(__file__).parents[1] / "docs" / "python.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.S)
+    space: dict[str, object] = {}
+    monkeypatch.chdir(tmp_path)
+    exec("\n".join(b for b in blocks if "momus.yaml" not in b), space)
+    leak = space["leak"]
+    assert isinstance(leak, momus.Measurement)
+    assert leak.ci.low > 0.05, "a forest that memorised its rows gives them away"
+    finding = space["decide"](leak, space["limit_for"]("membership.loss", {}))  # type: ignore[operator]
+    assert finding.status.value == "fail"
+    for name in set(re.findall(r"momus\.([a-zA-Z_]+)\(", page)):
+        assert callable(getattr(momus, name)), name
+    for name in set(re.findall(r"momus\.Target\.(\w+)", page)):
+        assert callable(getattr(momus.Target, name)), name
