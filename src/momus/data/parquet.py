@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ def read_parquet(path: Path, limit: int | None = None) -> Frame:
         raise DataError(f"not a readable Parquet file: {message}", code="data/parquet", place=str(path)) from error
     if limit is not None:
         table = table.slice(0, limit)
+    # a row number that pandas writes after filtering or shuffling is no feature, and pandas does not read it as one
+    table = table.drop_columns([n for n in table.column_names if re.fullmatch(r"__index_level_\d+__", n)])
     names = tuple(str(n) for n in table.column_names)
     return Frame(str(path), names, [_column(path, n, table.column(i), pyarrow.types) for i, n in enumerate(names)])
 

@@ -11,9 +11,34 @@ from typing import Any
 from momus.core import digest
 from momus.core.errors import MissingExtra, TargetError
 from momus.core.samples import Column, NumpyArray, Samples
+from momus.targets import matching
 from momus.targets.callable_ import CallableTarget, callable_target
+from momus.targets.spaces import raw_values
 
 SUFFIXES = (".json", ".ubj", ".txt", ".lgb", ".model")
+
+
+class Arranged:
+    """Rows as probes see them, in the booster's order of columns and with its categories as categories."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column] = (),
+        order: NumpyArray | None = None,
+        names: Sequence[str] = (),
+        wanted: Sequence[str] = (),
+    ) -> None:
+        self.columns = columns
+        self.order = order
+        self.names = names
+        self.codes = raw_values(columns)
+        self.held = [j for j, c in enumerate(columns) if c.name in wanted or ("*" in wanted and c.categories)]
+
+    def __call__(self, x: NumpyArray) -> Any:
+        if not self.held:
+            return x if self.order is None else x[:, self.order]
+        special = {j: matching.categorical(self.columns[j], x[:, j], self.codes[j], x[:, j]) for j in self.held}
+        return matching.frame(x, special, self.order, self.names)
 
 
 class XgboostMargins:
@@ -33,10 +58,12 @@ class XgboostMargins:
         several = max(int(float(learner["learner_model_param"]["num_class"])), 0)
         self.k = several or (2 if self.objective.startswith(("binary:", "reg:logistic")) else 0)
         self.width = int(self.booster.num_features())
+        self.names = tuple(self.booster.feature_names or ())
+        self.arranged = Arranged()
 
     def __call__(self, x: NumpyArray) -> NumpyArray:
         kind = "margin" if self.k else "value"
-        return self.booster.inplace_predict(x, predict_type=kind, validate_features=False)  # type: ignore[no-any-return]
+        return self.booster.inplace_predict(self.arranged(x), predict_type=kind, validate_features=False)  # type: ignore[no-any-return]
 
 
 class LightgbmMargins:
@@ -56,11 +83,13 @@ class LightgbmMargins:
         self.k = each if each > 1 else 2 if self.objective in ("binary", "cross_entropy") else 0
         self.slope = float(settings.get("sigmoid", 1.0)) if self.objective == "binary" else 1.0
         self.width = int(self.booster.num_feature())
+        self.names = tuple(self.booster.feature_name())
+        self.arranged = Arranged()
 
     def __call__(self, x: NumpyArray) -> NumpyArray:
         if not self.k:
-            return self.booster.predict(x, num_threads=1)  # type: ignore[no-any-return]
-        return self.slope * self.booster.predict(x, raw_score=True, num_threads=1)  # type: ignore[no-any-return]
+            return self.booster.predict(self.arranged(x), num_threads=1)  # type: ignore[no-any-return]
+        return self.slope * self.booster.predict(self.arranged(x), raw_score=True, num_threads=1)  # type: ignore[no-any-return]
 
 
 def booster_target(
@@ -82,6 +111,10 @@ def booster_target(
         )
     if margins.objective.startswith("rank"):
         raise TargetError(f"its objective is {margins.objective}: rankings are not supported", place=str(path))
+    order, notes = matching.order_of(margins.names, columns, f"target '{name}'")
+    if columns:
+        held = matching.booster_categories(margins.booster)
+        margins.arranged = Arranged(columns, order, margins.names, held)
     target = callable_target(
         margins,
         name=name,
@@ -91,12 +124,14 @@ def booster_target(
         columns=columns,
         samples=samples,
         train=train,
-        shape=(margins.width,),
+        shape=(margins.width if order is None else len(columns),),
         rows=8192,
         identity=digest.of_file(path),
         files=(str(path),),
     )
-    target._info = replace(target.info, adapter="sklearn")
+    # texts that are categories for the booster reach it as such: only others are worth a word
+    as_codes = () if not columns or margins.arranged.held else target.info.notes
+    target._info = replace(target.info, adapter="sklearn", notes=(*notes, *as_codes))
     return target
 
 

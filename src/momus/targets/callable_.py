@@ -194,6 +194,7 @@ def callable_target(
             place=f"target '{name}'",
             hint="Give output= and classes=, or samples= so that it can be tried",
         )
+    notes = (*notes, *(_coded(c) for c, m in zip(columns, raw_values(columns), strict=True) if _is_text(m)))
     info = replace(
         blank,
         digest=digest.of_value([identity or source_digest(function), repr(where), wish, list(named)]),
@@ -239,6 +240,17 @@ def _look(
     if not named and wish in ("probabilities", "logits"):
         named = tuple(str(i) for i in range(max(2, first.shape[1] if first.ndim == 2 else 2)))
     return wish, named, not same, note
+
+
+def _is_text(meanings: NumpyArray | None) -> bool:
+    return meanings is not None and meanings.dtype == object
+
+
+def _coded(column: Column) -> str:
+    """A function takes an array of numbers: its author must know which number stands for which text."""
+    shown = ", ".join(f"{c} = {i}" for i, c in enumerate(column.categories[:5]))
+    more = " ..." if len(column.categories) > 5 else ""
+    return f"the texts of column '{column.name}' reach the function as {shown}{more}"
 
 
 def source_digest(function: Any) -> str:

@@ -157,17 +157,12 @@ def calibrated_apart(model: Any) -> bool:
     )
 
 
-def named(fed: NumpyArray, texts: dict[int, NumpyArray], names: tuple[str, ...]) -> Any:
-    """A DataFrame with these column names where pandas is there and names are wanted, else the array."""
-    if not names or len(names) != fed.shape[1]:
-        return fed
-    try:
-        import pandas
-    except ModuleNotFoundError:
-        return fed
-    if not texts:
-        return pandas.DataFrame(fed, columns=list(names), copy=False)
-    return pandas.DataFrame({n: texts.get(j, fed[:, j]) for j, n in enumerate(names)})
+def booster_of(model: Any) -> Any:
+    """The booster inside XGBoost's or LightGBM's own estimator; None for others and for pipelines around them."""
+    module = type(model).__module__
+    if module.startswith("xgboost") and hasattr(model, "get_booster"):
+        return model.get_booster()
+    return getattr(model, "booster_", None) if module.startswith("lightgbm") else None
 
 
 def identity(model: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -13,8 +13,8 @@ import numpy as np
 from momus.core import digest
 from momus.core.capabilities import Array, TargetInfo
 from momus.core.errors import TargetError
-from momus.core.samples import Column, NumpyArray, Samples
-from momus.targets import answers, fitting
+from momus.core.samples import Column, ColumnKind, NumpyArray, Samples
+from momus.targets import answers, fitting, matching
 from momus.targets.spaces import Space, raw_values, space
 
 BATCH = 8192
@@ -74,6 +74,7 @@ class SklearnTarget:
         again = type(self)(model, self._again(x, labels, seed), self.space, self._raw, self._columns)
         again._index = answers.label_index(self._info.classes, raw)
         again._present = fitting.positions(model, raw, self._info.classes)
+        again._order, again._booster = self._order, self._booster
         return again
 
     def _by_hook(self, x: NumpyArray, y: NumpyArray, seed: int) -> SklearnTarget:
@@ -91,6 +92,8 @@ class SklearnTarget:
             raw = fitting.match_classes(fitting.own_classes(model, name), self._info.classes, f"target '{name}'")
         again = type(self)(model, self._again(x, y, seed), self.space, raw, self._columns)
         again._train = self._train
+        again._order, _ = matching.order_of(again._names(), self._columns, f"target '{name}'")
+        again._booster = matching.booster_categories(fitting.booster_of(model))
         again._present = fitting.positions(model, raw, self._info.classes)
         return again
 
@@ -99,6 +102,8 @@ class SklearnTarget:
         return replace(self._info, name=f"{self._info.name} (retrained)", notes=(), files=(), digest=made)
 
     _train: Train | None = None
+    _order: NumpyArray | None = None
+    _booster: tuple[str, ...] = ()
     _present: NumpyArray | None = None
 
     def _ask(self, x: Array, method: str, check: Any, empty: tuple[int, ...], **options: Any) -> NumpyArray:
@@ -122,7 +127,7 @@ class SklearnTarget:
         if self.space.modality == "text":
             return a
         fed = a.copy()  # an estimator that scales in place must not change the caller's array
-        texts: dict[int, NumpyArray] = {}
+        special: dict[int, Any] = {}
         for j, meanings in enumerate(self._codes):
             if meanings is None:
                 continue
@@ -133,11 +138,31 @@ class SklearnTarget:
                     code="target/input-code",
                     place=answers.place(self._info.name, a),
                 )
-            if meanings.dtype == object:
-                texts[j] = meanings[codes]
-            else:
+            if meanings.dtype.kind in "Ob":
+                special[j] = meanings[codes]
+            if meanings.dtype != object:
                 fed[:, j] = meanings[codes]
-        return fitting.named(fed, texts, self._names())
+        names = self._names()
+        if self._order is None and len(names) != fed.shape[1]:
+            names = ()  # the model says better than we could that the width is wrong
+        if not names or not importlib.util.find_spec("pandas"):
+            return fed if self._order is None else fed[:, self._order]
+        special |= self._as_fitted(a, fed, special)
+        return matching.frame(fed, special, self._order, names)
+
+    def _as_fitted(self, a: NumpyArray, fed: NumpyArray, texts: Mapping[int, Any]) -> dict[int, Any]:
+        """Columns in the type a file gave them when the model was fitted: categories for boosters, whole numbers."""
+        found: dict[int, Any] = {}
+        whole = hasattr(self.model, "steps")  # a step may turn numbers into texts, where 1 and 1.0 are two things
+        for j, column in enumerate(self._columns):
+            wanted = column.name in self._booster or ("*" in self._booster and (j in texts or column.categories))
+            if wanted:
+                found[j] = matching.categorical(
+                    column, fed[:, j], self._codes[j], a[:, j], f"target '{self._info.name}'"
+                )
+            elif whole and j not in texts and column.kind is not ColumnKind.NUMERIC:
+                found[j] = matching.whole(fed[:, j])
+        return found
 
     def _names(self) -> tuple[str, ...]:
         names = getattr(self.model, "feature_names_in_", None)
@@ -256,11 +281,14 @@ def sklearn_target(
     )
     target = form(model, info, where, raw, tuple(columns))
     target._train = train
+    target._booster = matching.booster_categories(fitting.booster_of(model))
+    known = tuple(columns) or (() if samples is None else samples.columns)
+    target._order, notes = matching.order_of(target._names(), known, place)
     if kind == "classifier":
         target._present = fitting.positions(model, raw, named)
     if any(c is not None and c.dtype == object for c in raw_values(columns)) and not importlib.util.find_spec("pandas"):
         raise TargetError(
             "columns with texts need pandas to reach this model", place=place, hint="Run: pip install 'momus[tables]'"
         )
-    target._info = replace(info, notes=fitting.look(target, samples))
+    target._info = replace(info, notes=(*notes, *fitting.look(target, samples)))
     return target

@@ -292,6 +292,10 @@ def raw_values(columns: Sequence[Column]) -> list[NumpyArray | None]:
         if not column.categories:
             found.append(None)
             continue
+        said = [c.lower() for c in column.categories]
+        if set(said) <= {"true", "false"}:  # pandas reads them as truth values, and a model was fitted on those
+            found.append(np.array([c == "true" for c in said]))
+            continue
         try:
             numbers = np.array([float(c) for c in column.categories])
         except ValueError:
