@@ -15,6 +15,9 @@ Call = Callable[..., object]
 Make = Callable[..., Path]
 
 
+LAVA = Path(__file__).parents[2] / "examples" / "lava-world"
+
+
 def statuses(report: dict[str, list[dict[str, str]]]) -> dict[str, str]:
     return {m["slug"]: m["status"] for m in report["modes"]}
 
@@ -117,6 +120,7 @@ def test_missing_data_is_named_in_the_report(momus_, fresh: Make) -> None:
         (("report", "--store", "nowhere.sqlite"), ["nowhere.sqlite", "no stored runs"]),
         (("compare", "a", "b"), ["no run called 'a'"]),
         (("reproduce", "no-such-example"), ["no example"]),
+        (("reproduce", LAVA, "--only", "shift.groups"), ["expects nothing of 'shift.groups'", "shift.environment"]),
         (("scan", "no-such-file"), ["does not exist"]),
         (("explain", "perturbation.pdg"), ["Did you mean perturbation.pgd"]),
         (("lookup", "qqqqzzzz"), ["momus list modes"]),

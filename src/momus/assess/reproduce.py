@@ -106,7 +106,11 @@ def reproduce(
     """
     folder = find_example(name)
     card = load_card(folder / "momus.yaml")
-    wanted = [e for e in read_expectations(folder) if not only or e.probe in only]
+    every = read_expectations(folder)
+    wanted = [e for e in every if not only or e.probe in only]
+    for probe in set(only) - {e.probe for e in every}:
+        known = ", ".join(sorted({e.probe for e in every}))
+        raise NotFound(f"the example expects nothing of '{probe}'", place=str(folder), hint=f"It does of: {known}")
     groups: dict[str, list[Expectation]] = {}
     for e in wanted:
         groups.setdefault(json.dumps(e.options, sort_keys=True), []).append(e)
