@@ -329,3 +329,22 @@ def test_loaders(tmp_path: Path) -> None:
         read_data(card(loader="load.py:broken"), tmp_path)
     with pytest.raises(DataError, match="no 'other' in it"):
         read_data(card(loader="load.py:other"), tmp_path)
+
+
+@pytest.mark.parametrize(("head", "kept"), [("", False), ("Unnamed: 0", False), ("row", True)])
+def test_row_numbers_without_a_name_are_no_feature(tmp_path: Path, head: str, kept: bool) -> None:
+    rows = "".join(f"{i},{i % 3},{i % 2},{'x' if i % 2 else 'z'}\n" for i in range(6))
+    (tmp_path / "t.csv").write_text(f"{head},a,y,t\n{rows}")
+    samples = read_data(DataCard(path="t.csv", label="y"), tmp_path)
+    assert [c.name for c in samples.columns] == [*(["row"] if kept else []), "a", "t"]
+    (tmp_path / "t.csv").write_text(f"{head},a,y\n" + "".join(f"{i // 2},{i % 3},{i % 2}\n" for i in range(6)))
+    assert len(read_data(DataCard(path="t.csv", label="y"), tmp_path).columns) == 2  # it repeats: it numbers nothing
+
+
+def test_decimal_commas_and_other_delimiters(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a;b;y\n1,5;3,x;0\n-2,25;4,y;1\n0,5;3,x;1\n")
+    samples = read_data(DataCard(path="t.csv", label="y"), tmp_path)
+    assert samples.x[:, 0].tolist() == [1.5, -2.25, 0.5]
+    assert samples.columns[1].categories == ("3,x", "4,y")
+    (tmp_path / "p.csv").write_text("a|y\n1|0\n2|1\n")
+    assert read_data(DataCard(path="p.csv", label="y"), tmp_path).x.tolist() == [[1.0], [2.0]]

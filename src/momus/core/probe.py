@@ -196,6 +196,7 @@ class Probe:
         self.check_options(options)
         for role in self.data:
             trial.samples(role)
+        trial.data = {role: s.in_classes(target.info.classes) for role, s in trial.data.items()}
         effective = {**self.options, **options}
         trial.probe = self
         trial.meter = Meter(target, trial.budget)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from momus.core import digest
+from momus.core.errors import DataError
 
 NumpyArray = np.ndarray[Any, Any]
 
@@ -42,6 +43,11 @@ class Column:
     one_hot: str | None = None
     immutable: bool = False
     inferred: bool = True
+
+
+def _plain(name: str) -> str:
+    """A class name as it is compared: 1.0 and 1 are one class."""
+    return name[:-2] if name.endswith(".0") and name[:-2].lstrip("-").isdigit() else name
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,37 @@ class Samples:
     @property
     def is_table(self) -> bool:
         return self.x.ndim == 2
+
+    def in_classes(self, classes: tuple[str, ...]) -> Samples:
+        """The same rows with ``y`` as indices into ``classes``, matched by name.
+
+        Labels that were read as bare numbers (1, 2) are names for a model that calls its classes by numbers. Where one
+        side has no names, or none in common, positions count and nothing changes. Raises DataError for a label that is
+        not among the classes. The digest stays that of the data as read.
+        """
+        if self.y is None or self.classes == classes or not classes or not self.classes or not len(self):
+            return self
+        if self.y.dtype.kind not in "iu" or self.y.min() < 0 or self.y.max() >= len(self.classes):
+            return self  # probes tell such labels themselves
+        index = {_plain(c): i for i, c in enumerate(classes)}
+        bare = tuple(str(i) for i in range(len(classes)))
+        used = {_plain(self.classes[int(i)]): int(i) for i in np.unique(self.y)}
+        if tuple(index) == bare or not used.keys() & index.keys():
+            return self
+        strange = [name for name in used if name not in index]
+        if strange:
+            raise DataError(
+                f"the label '{strange[0]}' is not among the model's classes {', '.join(classes[:6])}",
+                code="data/label-outside",
+                place=self.source or self.name,
+                hint="List the classes on the target's card, in the order of the model's outputs",
+            )
+        to = np.full(len(self.classes), -1, dtype=np.int64)
+        for name, i in used.items():
+            to[i] = index[name]
+        made = replace(self, y=to[self.y], classes=classes)
+        made.__dict__["digest"] = self.digest
+        return made
 
     def take(self, index: Any) -> Samples:
         """The rows at ``index`` (indices, slice or mask), everything kept in step."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from momus.core.errors import DataError
 from momus.core.samples import NumpyArray
 from momus.data.frame import Frame
 
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
 
 
 def read_csv(path: Path, *, delimiter: str | None = None, limit: int | None = None) -> Frame:
@@ -33,7 +34,7 @@ def read_csv(path: Path, *, delimiter: str | None = None, limit: int | None = No
     head = text[: text.find("\n") if "\n" in text else len(text)]
     sign = delimiter or sniff(head)
     fast = _fast(path, text, head, sign, limit)
-    return fast if fast is not None else _careful(path, text, sign, limit)
+    return _without_row_numbers(fast if fast is not None else _careful(path, text, sign, limit))
 
 
 def sniff(head: str) -> str:
@@ -86,8 +87,18 @@ def _careful(path: Path, text: str, sign: str, limit: int | None) -> Frame:
                 break
     except csv.Error as error:
         raise DataError(f"malformed CSV: {error}", code="data/csv", place=f"{path}:{reader.line_num}") from error
-    columns = [as_column([r[j] for r in rows]) for j in range(len(names))]
+    columns = [as_column(_points([r[j] for r in rows], sign)) for j in range(len(names))]
     return Frame(str(path), names, columns, np.array(lines, dtype=np.int64))
+
+
+def _points(texts: list[str], sign: str) -> list[str]:
+    """Decimal commas as points, in a file that semicolons delimit and a column that holds nothing but numbers."""
+    if sign == "," or not any("," in t for t in texts):
+        return texts
+    number = re.compile(r"\s*[-+]?\d*(,\d+)?(e[-+]?\d+)?\s*", re.IGNORECASE)
+    if any(not number.fullmatch(t) and t.strip().lower() not in MISSING for t in texts):
+        return texts
+    return [t.replace(",", ".") for t in texts]
 
 
 def as_column(texts: list[str]) -> NumpyArray:
@@ -102,6 +113,19 @@ def as_column(texts: list[str]) -> NumpyArray:
         return np.array([float(t) if t and t.lower() not in MISSING else np.nan for t in bare], dtype=np.float64)
     except ValueError:
         return np.array(bare, dtype=object)
+
+
+def _without_row_numbers(frame: Frame) -> Frame:
+    """Drops what spreadsheets and pandas write in front: a first column without a name that numbers the rows.
+
+    As a feature it would tell any two files apart, whatever else they hold.
+    """
+    first = frame.columns[0]
+    if not re.fullmatch(r"(Unnamed: \d+)?", frame.names[0]) or len(frame.names) == 1 or first.dtype.kind != "f":
+        return frame
+    if np.isnan(first).any() or (first != np.rint(first)).any() or len(np.unique(first)) < len(first):
+        return frame
+    return Frame(frame.source, frame.names[1:], frame.columns[1:], frame.lines)
 
 
 MISSING = frozenset({"", "na", "nan", "null", "none", "n/a", "?"})
