@@ -111,8 +111,8 @@ def _with(**status: int) -> ReportView:
     ("status", "said"),
     [
         ({"fail": 1}, "1 of 17 failure modes fails; the worst is important."),
-        ({"pass": 3, "not_tested": 1}, "No failure mode failed among the 3 that came to a reading. 1 was not tested."),
-        ({"not_tested": 17}, "No failure mode failed among the 0 that came to a reading. 17 were not tested."),
+        ({"pass": 3, "not_tested": 1}, "No failure mode failed among the 3 that were measured. 1 was not tested."),
+        ({"not_tested": 17}, "No failure mode failed among the 0 that were measured. 17 were not tested."),
     ],
 )
 def test_headline(status: dict[str, int], said: str) -> None:

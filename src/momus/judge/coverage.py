@@ -93,13 +93,15 @@ def coverage(
     return tuple(rows)
 
 
-def _badness(finding: Finding) -> tuple[int, float]:
+def _badness(finding: Finding) -> tuple[int, float, float]:
     """Sort key: status first, then how far beyond its limit."""
     m, limit = finding.measurement, finding.limit
     if m is None or limit is None:
-        return _ORDER.index(finding.status), 0.0
-    excess = (m.value - limit.value) * (1 if m.worse == "higher" else -1)
-    return _ORDER.index(finding.status), -excess
+        return _ORDER.index(finding.status), 0.0, 0.0
+    # By how much even the kinder end of the interval lies beyond the limit; equal ends are told apart by the value.
+    kinder = m.ci.low - limit.value if m.worse == "higher" else limit.value - m.ci.high
+    value = (m.value - limit.value) * (1 if m.worse == "higher" else -1)
+    return _ORDER.index(finding.status), -kinder, -value
 
 
 def _status(findings: tuple[Finding, ...], verdict: str, gaps: tuple[Gap, ...]) -> RowStatus:

@@ -205,7 +205,7 @@ def headline(view: ReportView) -> str:
         worst = f"; the worst is {view.worst.value}" if view.worst else ""
         first = f"{failing} of {len(view.modes)} failure modes fail{'s' if failing == 1 else ''}{worst}."
     else:
-        first = f"No failure mode failed among the {c['pass'] + c['inconclusive']} that came to a reading."
+        first = f"No failure mode failed among the {c['pass'] + c['inconclusive']} that were measured."
     rest = []
     if c["not_tested"]:
         rest.append(f"{c['not_tested']} {'was' if c['not_tested'] == 1 else 'were'} not tested")

@@ -27,7 +27,13 @@ def open_store(where: str | Path | None = None) -> Store:
     try:
         engine = _engine(url)
     except ModuleNotFoundError as error:
-        raise MissingExtra.of(f"the store {_shown(url)}", "postgres", str(error.name)) from error
+        if url.startswith("postgresql"):
+            raise MissingExtra.of(f"the store {_shown(url)}", "postgres", str(error.name)) from error
+        raise StoreError(
+            f"no driver for it: the module '{error.name}' is not installed",
+            place=_shown(url),
+            hint="Momus keeps runs in SQLite (a file path) or PostgreSQL (postgresql+psycopg://...)",
+        ) from error
     except (ArgumentError, NoSuchModuleError) as error:
         raise StoreError("not a store URL", place=_shown(url), hint="Give a file path or an SQLAlchemy URL") from error
     try:
