@@ -1,6 +1,6 @@
 """Writes docs/probes/<mode>.<technique>.md from the probes' docstrings, options and control rates.
 
-    python docs/make_probes.py
+python docs/make_probes.py
 """
 
 from __future__ import annotations
