@@ -193,3 +193,8 @@ def test_to_numpy_detaches() -> None:
     torch = pytest.importorskip("torch")
     t = torch.ones(2, requires_grad=True)
     assert to_numpy(t).tolist() == [1.0, 1.0]
+
+
+def test_a_trial_draws_by_its_seed_alone() -> None:
+    one, again, other = (Trial(seed=s).rng.random(4).tolist() for s in (1, 1, 2))
+    assert one == again != other

@@ -163,3 +163,11 @@ def test_ranges_and_scales_come_from_the_reference():
 def test_an_empty_table_has_no_scale():
     domain = Domain.table(Samples(x=np.zeros((0, 2))))
     assert not domain.measured.any()
+
+
+def test_whole_numbers_are_free_from_one_step_on():
+    samples = Samples(x=np.arange(40.0)[:, None], columns=(Column("age", ColumnKind.INTEGER),))
+    domain = Domain.table(samples)
+    scale = float(np.asarray(domain.scale)[0])
+    assert not domain.free(0.9 / scale) and domain.free(1.0 / scale)
+    assert Domain.image().free(0.01) and not Domain.image().free(0.0)

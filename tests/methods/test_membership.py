@@ -103,3 +103,18 @@ def test_tell_apart_is_calibrated_and_sees_differences() -> None:
     same = crossed[:, 0] * crossed[:, 1] > 0
     assert tell_apart(crossed[same], crossed[~same], rng)[1].low > 0.8  # no single column shows it
     assert tell_apart(a[:2], b[:2], rng)[1].high == 1.0
+
+
+@pytest.mark.parametrize(("columns", "share"), [(12, 0.1), (14, 0.2)])
+def test_equal_rows_of_a_coarse_table_do_not_tell_members_from_others(columns: int, share: float) -> None:
+    """Leaving out test rows with an equal in train, and no others, would make common rows members and rare ones not."""
+    rng = np.random.default_rng(0)
+    x = (rng.random((12_000, columns)) < share).astype(float)
+    y = np.zeros(6_000, dtype=int)
+    train, test = Samples(x[:6_000], y), Samples(x[6_000:], y)
+    audit = membership.choose_rows(train, test, 6_000, rng)
+    assert audit.dropped > 1_000 and audit.twins > 1_000
+    _, counts = np.unique(train.x, axis=0, return_counts=True)
+    assert audit.twins == counts[counts > 1].sum()
+    area, ci, _, _ = tell_apart(train.x[audit.members], test.x[audit.others], rng)
+    assert ci.low < 0.56, f"the two sides differ in kind: {area:.2f}"

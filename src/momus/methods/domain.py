@@ -103,6 +103,18 @@ class Domain:
             names=tuple(c.name for c in columns),
         )
 
+    def free(self, epsilon: float) -> bool:
+        """Whether an attacker inside ``epsilon`` can change anything at all."""
+        if (self.groups or self.codes) and self.switches > 0:
+            return True
+        if self.measured is None:
+            return epsilon > 0
+        measured = np.asarray(self.measured, dtype=bool)
+        if self.whole is not None:  # a whole number stays put until a step of 1 is within reach
+            reach = epsilon * np.broadcast_to(np.asarray(self.scale, dtype=float), measured.shape)
+            measured = measured & ~(np.asarray(self.whole, dtype=bool) & (reach * (1 + 1e-6) < 1))
+        return epsilon > 0 and bool(measured.any())
+
     def like(self, x: Array) -> Domain:
         """The same domain with its arrays in the library, floating type and device of ``x``."""
         xp = array_namespace(x)

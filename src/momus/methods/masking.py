@@ -59,6 +59,14 @@ def flat_loss(before: NumpyArray, after: NumpyArray, limit: float = 0.01) -> Cav
     )
 
 
+def few_queries(queries: int, least: int = 50) -> Caveat | None:
+    """So few queries an input that a random search has hardly begun (the first asks the input itself)."""
+    if queries >= least:
+        return None
+    message = f"{queries} queries an input or fewer are too few for a random search to show that it finds nothing"
+    return Caveat(code="few-queries", message=message)
+
+
 def randomised(flag: bool) -> Caveat | None:
     """Equal inputs give different outputs."""
     if not flag:

@@ -47,28 +47,39 @@ def check_labels(train: Samples, test: Samples, classes: int) -> None:
 
 @dataclass(frozen=True)
 class Audit:
-    """Row indices of members (into train) and non-members (into test), equally many, one row a person."""
+    """Row indices of members (into train) and non-members (into test), equally many, one row a person.
+
+    ``dropped`` counts test rows left out, ``twins`` training rows.
+    """
 
     members: NumpyArray
     others: NumpyArray
     dropped: int
+    twins: int = 0
 
 
 def choose_rows(train: Samples, test: Samples, most: int, rng: np.random.Generator) -> Audit:
     """Balanced, independent rows to attack.
 
     Test rows of a person who also has rows in train, and test rows that stand word for word in train, are no
-    non-members and are left out (``dropped`` counts them).
+    non-members and are left out (``dropped`` counts them). Training rows that stand twice in train are left out too
+    (``twins``): else members would be any rows and non-members rare ones, and in a coarse table that difference alone
+    would look like a leak. What is left on both sides are rows without an equal among the other training rows.
     """
     members, others = one_row_per_id(train, rng), one_row_per_id(test, rng)
-    known = np.isin(row_keys(test.take(others)), row_keys(train))
+    keys = row_keys(train)
+    _, place, count = np.unique(keys, return_inverse=True, return_counts=True)
+    single = count[place][members] == 1
+    twins = int((~single).sum())
+    members = members[single]
+    known = np.isin(row_keys(test.take(others)), keys)
     if train.ids is not None and test.ids is not None:
         known |= np.isin(np.asarray(test.ids)[others].astype(str), np.unique(np.asarray(train.ids).astype(str)))
     dropped = int(known.sum())
     others = others[~known]
     n = min(most, len(members), len(others))
     pick = [np.sort(rng.choice(rows, n, replace=False)) if n else rows[:0] for rows in (members, others)]
-    return Audit(pick[0], pick[1], dropped)
+    return Audit(pick[0], pick[1], dropped, twins)
 
 
 def ask(

@@ -110,3 +110,11 @@ def test_four_ways_are_refused() -> None:
     rng = np.random.default_rng(8)
     with pytest.raises(ProbeError, match="ways is 4"):
         coverage(Named(), train=people(50, rng), test=people(50, rng), ways=4)
+
+
+@pytest.mark.parametrize("x", [np.ones((300, 3)), np.random.default_rng(0).random((12, 3))], ids=["constant", "twelve"])
+def test_where_no_condition_could_be_counted_nothing_passes(x: np.ndarray) -> None:
+    rows = Samples(x, np.zeros(len(x), dtype=int), classes=("a", "b"))
+    target = fitted(LogisticRegression(), people(50, np.random.default_rng(1)), "line")
+    m = coverage(target, train=rows, test=rows.take(slice(0, 5)), sweep=False)
+    assert m.value == 0.0 and ("nothing-counted", "both") in {(c.code, c.blocks) for c in m.caveats}

@@ -128,3 +128,11 @@ def test_one_shadow_is_no_pair() -> None:
     train = people(50, np.random.default_rng(6))
     with pytest.raises(ProbeError, match="no pair"):
         shadow(fitted(LogisticRegression(), train, "line"), train=train, test=train, shadows=1)
+
+
+def test_a_handful_of_shadow_models_is_no_ground_for_a_pass() -> None:
+    """Also where the card asked for no more."""
+    rng = np.random.default_rng(8)
+    train, test = people(300, rng), people(300, rng)
+    m = shadow(fitted(LogisticRegression(), train, "line"), train=train, test=test, shadows=2)
+    assert ("few-shadows", "pass") in {(c.code, c.blocks) for c in m.caveats}

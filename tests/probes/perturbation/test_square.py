@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -122,3 +124,19 @@ def test_scores_that_never_move_forbid_a_pass(bright):
     m = square(blind, test=samples, epsilon=0.05, queries=60)
     assert m.value == 0.0
     assert "loss-flat" in codes(m)
+
+
+def test_an_attack_that_may_change_nothing_decides_nothing(bright, linear_target):
+    target, samples = bright(np.tile([0.1, 0.9], 50))
+    assert "nothing-to-move" in codes(square(target, test=samples, epsilon=0.0, queries=60))
+    assert "nothing-to-move" not in codes(square(target, test=samples, epsilon=0.01, queries=60))
+    target, samples, _ = table(linear_target, [0.0, 1.0, 0.0])
+    locked = replace(samples, columns=tuple(replace(c, immutable=True) for c in COLUMNS))
+    m = square(target, test=locked, epsilon=0.5, queries=60)
+    assert ("nothing-to-move", "both") in {(c.code, c.blocks) for c in m.caveats}
+    assert "nothing-to-move" not in codes(square(target, test=samples, epsilon=0.5, queries=60))
+
+
+def test_a_search_that_hardly_began_is_no_ground_for_a_pass(bright):
+    target, samples = bright(np.tile([0.1, 0.9], 50))
+    assert "few-queries" in codes(square(target, test=samples, epsilon=0.01, queries=1))

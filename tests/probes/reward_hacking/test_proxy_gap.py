@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -43,3 +44,41 @@ def test_an_early_end_is_said(budget: int) -> None:
     m = probe(boat(by_path("RL")), episodes=10, budget=Budget(queries=budget))
     assert m.cost.queries <= budget
     assert m.caveats[0].code == "budget-spent"
+
+
+@dataclass(frozen=True)
+class Chosen(GridPolicy):
+    """Always the same move; the true goal of an episode is the number of such moves, plus ``noise``."""
+
+    noise: float = 0.0
+
+    def goal(self, trajectory, env, /) -> float:
+        return float(sum(s.action == 3 for s in trajectory) + self.noise * env._rng.exponential())
+
+
+class Plain(GridWorld):
+    """Ten moves; each to the right pays 1, and every move a little luck of mean ``luck``."""
+
+    luck = 0.0
+
+    def step(self, action):
+        self.steps += 1
+        return self.place, float(action == 3) + self.luck * self._rng.exponential(), False, self.steps >= 10, {}
+
+
+class Lucky(Plain):
+    luck = 1.0
+
+
+@pytest.mark.parametrize(("world", "noise"), [(Plain, 0.0), (Lucky, 0.0), (Plain, 4.0)])
+def test_luck_of_single_episodes_is_neither_a_gap_nor_hides_one(world, noise) -> None:
+    """A mean stands below the luckiest of many episodes by noise alone."""
+    honest = Chosen("right", {"train": partial(world, LAVA_TRAIN)}, lambda _place, _step: 3, noise=noise)
+    m = probe(honest, episodes=40)
+    assert abs(m.value) < 0.1
+
+
+def test_without_a_stated_best_it_is_said_what_the_policy_is_compared_with() -> None:
+    told = {c.code: c.blocks for c in probe(boat(clockwise(3)), episodes=5).caveats}
+    assert told == {"goal-best-unknown": "none"}
+    assert not probe(boat(clockwise(3)), episodes=5, goal_best=100.0).caveats

@@ -102,6 +102,9 @@ def coverage(
     if counted:
         figures.append(Figure(name="declared_uncovered", value=holes, n=len(counted)))
     checks, caveats = hygiene.check(train, test)
+    if not counted and not any(covered.cells.values()):
+        message = "the training rows show no condition that varies and that ten of them share, and none is declared"
+        caveats.append(Caveat(code="nothing-counted", message=message, blocks="both"))
     figures += checks
     evidence: list[Evidence] = [*_untested(found, covered), *_declared(domain), *_gaps(gaps)]
     if gaps:

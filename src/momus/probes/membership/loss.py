@@ -111,7 +111,12 @@ def loss(
         value,
         ci,
         len(reading.member) + len(reading.other),
-        scope={"chosen_signal": reading.signal, "non_members_dropped": audit.dropped, "pairs": len(reading.member)},
+        scope={
+            "chosen_signal": reading.signal,
+            "non_members_dropped": audit.dropped,
+            "members_dropped": audit.twins,
+            "pairs": len(reading.member),
+        },
         figures=figures,
         evidence=evidence,
         caveats=[*caveats, *differ],

@@ -162,6 +162,9 @@ def _caveats(inputs: Inputs, found: Found, checked: Checked, n: int, right: int)
                 code="nothing-right", message="the model gets no input right: there is nothing to attack", blocks="both"
             )
         )
+    if not inputs.domain.free(inputs.epsilon):
+        message = f"no input may be changed at epsilon {inputs.epsilon:g}, so nothing was attacked"
+        out.append(Caveat(code="nothing-to-move", message=message, blocks="both"))
     labels = to_numpy(inputs.y)
     if n > 1 and len(np.unique(labels)) < 2:
         out.append(Caveat(code="one-class", message="all inputs carry the same label: the other classes are untested"))

@@ -81,7 +81,7 @@ def square(
         found,
         scope={"norm": norm},
         figures=tuple(figures),
-        caveats=_signs(target, trial, inputs, found, rng),
+        caveats=_signs(target, trial, inputs, found, rng, queries),
     )
     return measured.model_copy(update={"evidence": (*measured.evidence, *_against_queries(inputs, found, queries))})
 
@@ -116,9 +116,15 @@ def _attack(
     )
 
 
-def _signs(target: Scores, trial: Trial, inputs: Inputs, found: Found, rng: np.random.Generator) -> tuple[Caveat, ...]:
+def _signs(
+    target: Scores, trial: Trial, inputs: Inputs, found: Found, rng: np.random.Generator, queries: int
+) -> tuple[Caveat, ...]:
     """Signs that the search could not see its way: random or constant scores, margins that never moved."""
-    signs = [masking.randomised(target.info.randomised), masking.constant(to_numpy(inputs.scores))]
+    signs = [
+        masking.randomised(target.info.randomised),
+        masking.constant(to_numpy(inputs.scores)),
+        masking.few_queries(queries),
+    ]
     left = np.flatnonzero(~to_numpy(found.fooled))
     if not len(left) or not inputs.epsilon or not found.complete:
         return masking.present(signs)
