@@ -107,3 +107,25 @@ def test_opening_makes_no_session_per_query(tmp_path: Path) -> None:
     target = Target.from_onnx(graph(tmp_path / "m.onnx"), rows=8)
     assert isinstance(target, CallableTarget)
     np.testing.assert_allclose(target.scores(np.tile(X, (10, 1)))[-20:], target.scores(X), atol=1e-6)
+
+
+def test_average_pooling_in_the_words_of_a_newer_operator_set(tmp_path: Path) -> None:
+    """What torch writes today (AveragePool 19) has gradients: the conversion knows it under its older version."""
+    nodes = [
+        helper.make_node("AveragePool", ["x"], ["p"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Flatten", ["p"], ["f"]),
+        helper.make_node("MatMul", ["f", "w"], ["y"]),
+    ]
+    body = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 4, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3])],
+        [numpy_helper.from_array(RNG.normal(size=(12, 3)).astype(np.float32), "w")],
+    )
+    path = tmp_path / "pool.onnx"
+    onnx.save(helper.make_model(body, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), path)
+    target = Target.from_onnx(path)
+    assert not missing(target, Gradients), target.info.notes
+    a = target.encode(RNG.integers(0, 255, (4, 4, 4, 3)).astype(np.uint8))
+    assert np.abs(np.asarray(target.loss_gradient(a, np.zeros(4, np.int64))[1])).max() > 0

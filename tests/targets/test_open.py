@@ -164,7 +164,7 @@ def test_exported_program(base: Path, free: bool) -> None:
     shapes = ({0: torch.export.Dim("n", min=2, max=4096)},) if free else None
     torch.export.save(torch.export.export(net, (torch.zeros(5, 4),), dynamic_shapes=shapes), base / "p.pt2")
     entry = card(adapter="torch", path="p.pt2", input={"shape": [4]})
-    target = open_target(entry, base, allow_unsafe=True)
+    target = open_target(entry, base)  # what torch itself exports, the scan must let through
     with torch.no_grad():
         want = net(torch.tensor(X).float()).double().numpy()
     np.testing.assert_allclose(target.logits(X), want, atol=1e-6)
@@ -233,3 +233,14 @@ def test_folders_of_files(base: Path) -> None:
     assert [p.name for p in target.files()] == ["model.joblib", "model.py"]
     with pytest.raises(TargetError, match="does not exist"):
         Target.from_files(base / "nothing")
+
+
+@pytest.mark.parametrize(("order", "warned"), [(["a", "b", "c"], False), (["c", "a", "b"], True)])
+def test_a_model_that_guesses_is_told(base: Path, order: list[str], warned: bool) -> None:
+    (base / "first.py").write_text("def predict(x):\n    return x[:, 0].astype(int)\n")
+    y = np.arange(60) % 3
+    samples = Samples(y[:, None].astype(float), y, classes=("a", "b", "c"))
+    entry = card(adapter="callable", factory="first.py:predict", classes=order, output="labels")
+    notes = open_target(entry, base, samples=samples).info.notes
+    assert any("check the order of the classes" in n for n in notes) == warned
+    assert not open_target(entry, base, samples=samples.take(y == 0)).info.notes  # one class says nothing

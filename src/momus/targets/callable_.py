@@ -83,7 +83,7 @@ class CallableTarget:
 
         def once(a: NumpyArray) -> NumpyArray:
             fed = self._fed(a)
-            with answers.asking(self._info.name, a):
+            with answers.asking(self._info.name, fed):
                 out = self.function(fed)
             return check(a, out)  # type: ignore[no-any-return]
 

@@ -174,6 +174,8 @@ def onnx_target(
     white, notes = None, list[str]()
     if gradients and scored and session.dtype in _FLOATS.values():
         white, notes = _white(file, info, where, batch, session, draft)
+    elif gradients and scored:
+        notes = [f"no gradients: the graph takes {np.dtype(session.dtype).name}, which has none"]
     hook = None if train is None else _hook(train, name)
     form = _form(scored, white is not None, train is not None)
     target = form(session, replace(info, notes=tuple(notes)), where, tuple(columns), rows, hook)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from momus.card.schema import TargetCard
 from momus.core import digest, usercode
-from momus.core.errors import MissingExtra, TargetError, UnsafeArtifact
+from momus.core.capabilities import to_numpy
+from momus.core.errors import DataError, MissingExtra, TargetError, UnsafeArtifact
 from momus.core.samples import Samples
 from momus.targets import boosters
 from momus.targets.files import FilesTarget, existing, files_target
 
 # Formats whose readers build numbers and graphs and call nothing. The scan tells the format by the bytes, not the name.
 DATA_ONLY = frozenset({"onnx", "safetensors", "json", "ubjson", "lightgbm text", "npy", "text"})
+
+LOOKED_AT = 32  # rows with labels on which an opened classifier is tried
 
 
 def open_files(card: TargetCard, base: Path) -> FilesTarget:
@@ -43,7 +49,37 @@ def open_target(card: TargetCard, base: Path, *, allow_unsafe: bool = False, sam
         "sklearn": _sklearn, "torch": _torch, "onnx": _onnx, "callable": _callable, "policy": _policy,
     }[card.adapter]  # fmt: skip
     with _importable(base):
-        return opener(card, base, path, samples)
+        target = opener(card, base, path, samples)
+        if samples is not None and target.info.task == "classifier":
+            target._info = replace(target.info, notes=(*target.info.notes, *_guessing(target, samples)))
+        return target
+
+
+def _guessing(target: Any, samples: Samples) -> tuple[str, ...]:
+    """A note where the model does no better than guessing on rows with labels: mostly the card is wrong, not the model.
+
+    Classes in another order, pixels in another range and a forgotten normalisation all give sound-looking numbers.
+    """
+    try:
+        some = samples.in_classes(target.info.classes)
+    except DataError:
+        return ()  # the probe that meets these labels says so
+    if some.y is None or len(some) < LOOKED_AT or some.y.dtype.kind not in "iu":
+        return ()
+    some = some.take(np.linspace(0, len(some) - 1, LOOKED_AT).astype(np.int64))
+    assert some.y is not None
+    try:
+        right = int((to_numpy(target.predict(target.encode(some.x))) == some.y).sum())
+    except TargetError:
+        return ()  # so does the first probe that asks these rows
+    guess = int(np.unique(some.y, return_counts=True)[1].max())
+    slack = 2 * float(np.sqrt(guess * (1 - guess / LOOKED_AT)))  # one class in front by chance must not raise it
+    if len(np.unique(some.y)) < 2 or right > guess - (slack if len(target.info.classes) == 2 else 0):
+        return ()
+    asked = "the order of the classes"
+    if target.info.modality == "image":
+        asked += ", input.range, mean, std and channels"
+    return (f"right on {right} of {LOOKED_AT} rows, where always giving one class is right on {guess}: check {asked}",)
 
 
 def refuse_unless_clean(path: Path) -> None:

@@ -111,12 +111,12 @@ class Space:
         rows = np.asarray(rng.random((n, *self.shape)))
         return np.asarray(rows, np.float32) if self.modality == "image" else rows
 
-    def _misfit(self, x: Any, why: str) -> TargetError:
+    def _misfit(self, x: Any, why: str, hint: str = "") -> TargetError:
         return TargetError(
             f"data of shape {tuple(x.shape)} and type {x.dtype} does not fit: {why}",
             code="target/input-shape",
             place=f"target '{self.name}'",
-            hint="Check input.shape, input.channels and input.size on the card",
+            hint=hint or "Check input.shape, input.channels and input.size on the card",
         )
 
     def _encode_table(self, x: NumpyArray) -> NumpyArray:
@@ -135,7 +135,9 @@ class Space:
         if channels is not None and x.shape[-1] != channels:
             colour = {1: "grayscale", 3: "RGB", 4: "RGBA"}
             got, want = (colour.get(c, f"{c}-channel") for c in (x.shape[-1], channels))
-            raise self._misfit(x, f"{got} images, the model takes {want}")
+            raise self._misfit(
+                x, f"{got} images, the model takes {want}", f"Save the pictures as {want}, or use loader: data.py:load"
+            )
         if self.size is not None and tuple(x.shape[1:3]) != self.size:
             x = resized(x, self.size, self.crop)
         a = np.ascontiguousarray(np.moveaxis(self._unit(x), -1, 1))
