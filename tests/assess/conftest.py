@@ -51,6 +51,27 @@ def chatty(x):
     print('{"event": "result", "body": "forged"}', flush=True)
     return good(x)
 
+def leaves_a_daemon(x):
+    import subprocess
+    if len(x) > 50:
+        nothing = subprocess.DEVNULL
+        started = subprocess.Popen(["sleep", "600"], start_new_session=True, stdin=nothing, stdout=nothing)
+        with open("daemon.pid", "w") as mark:
+            mark.write(str(started.pid))
+    return good(x)
+
+def feeds_a_child(x):
+    import subprocess
+    if len(x) > 50:
+        code = "import time; hoard = [bytearray(b'x' * 100_000_000) for _ in range(11)]; time.sleep(600)"
+        subprocess.run([sys.executable, "-c", code], start_new_session=True)
+    return good(x)
+
+def shows_environment(x):
+    if len(x) > 50:
+        raise RuntimeError(" ".join(sorted(os.environ)))
+    return good(x)
+
 def phones_home(x):
     import socket
     if len(x) > 50:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,38 @@ def test_a_model_that_eats_memory_is_stopped(system: Make) -> None:
     (failure,) = done.failures
     assert failure.code == "worker/out-of-memory" and "memory_mb" in failure.hint
     assert done["shift"].status == "error"
+
+
+def _lives(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/stat")
+    return state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_nothing_that_a_model_started_outlives_it(system: Make, tmp_path: Path) -> None:
+    """A session of its own takes a process out of the worker's group, not out of reach."""
+    done = momus.assess(system("leaves_a_daemon"), only=("shift.groups",))
+    assert [m.probe for m in done.measurements] == ["shift.groups"]
+    daemon = int((tmp_path / "daemon.pid").read_text())
+    deadline = time.monotonic() + 10
+    while _lives(daemon) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _lives(daemon)
+
+
+@pytest.mark.slow
+def test_memory_that_a_child_of_the_model_eats_counts(system: Make) -> None:
+    card = system("feeds_a_child", budget={"seconds": 60, "memory_mb": 900})
+    (failure,) = momus.assess(card, only=("shift.groups",)).failures
+    assert failure.code == "worker/out-of-memory" and "memory_mb" in failure.hint
+
+
+def test_a_model_does_not_see_the_environment_of_its_user(system: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from momus.assess.nursery import nursery
+
+    nursery.cache_clear()  # a nursery keeps the environment it was started with
+    monkeypatch.setenv("MY_CLOUD_PASSWORD", "hunter2")
+    (failure,) = momus.assess(system("shows_environment"), only=("shift.groups",)).failures
+    assert "PATH" in failure.message and "MY_CLOUD_PASSWORD" not in failure.message
 
 
 def test_what_a_model_prints_is_not_taken_for_ours(system: Make) -> None:

@@ -20,10 +20,13 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+from momus.assess.confine import adopt_orphans, children_of
 
 _STATUS = struct.Struct("!i")
 # What a worker may see of our environment. Secrets reach it only where the card names them, inside the request.
@@ -149,6 +152,8 @@ def _serve(control: socket.socket) -> None:
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    adopt_orphans()
+    ours = children_of("self")
     children: dict[int, socket.socket] = {}
     with selectors.DefaultSelector() as selector:
         selector.register(control, selectors.EVENT_READ)
@@ -158,12 +163,12 @@ def _serve(control: socket.socket) -> None:
                 if key.fileobj is control:
                     message, received, _flags, _address = socket.recv_fds(control, 1, 4)
                     if not message:
-                        _end(children)
+                        _end(children, ours)
                         return
                     _fork(received, children, (control.fileno(), woken, wake, selector.fileno()))
                 else:
                     os.read(woken, 4096)
-                    _reap(children)
+                    _reap(children, ours)
 
 
 def _fork(received: list[int], children: dict[int, socket.socket], ours: tuple[int, ...]) -> None:
@@ -191,10 +196,14 @@ def _fork(received: list[int], children: dict[int, socket.socket], ours: tuple[i
         os._exit(code)
 
 
-def _reap(children: dict[int, socket.socket]) -> None:
-    while children:
-        pid, status = os.waitpid(-1, os.WNOHANG)
+def _reap(children: dict[int, socket.socket], ours: Set[int]) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
         if not pid:
+            _end_orphans(children, ours)
             return
         told = children.pop(pid, None)
         if told is not None:
@@ -203,10 +212,27 @@ def _reap(children: dict[int, socket.socket]) -> None:
             told.close()
 
 
-def _end(children: dict[int, socket.socket]) -> None:
+def _end_orphans(children: Collection[int], ours: Set[int]) -> bool:
+    """Kill what ended workers left behind, sessions of their own included; they come to us because we adopt orphans."""
+    orphans = children_of("self") - set(children) - ours
+    for pid in orphans:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    return bool(orphans)
+
+
+def _end(children: dict[int, socket.socket], ours: Set[int]) -> None:
     for pid in children:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
+    children.clear()
+    for _ in range(100):  # the orphans of an orphan come one generation later
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if not _end_orphans((), ours):
+            return
+        time.sleep(0.02)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from momus.assess.confine import children_of
 from momus.assess.nursery import Child, nursery
 
 Listener = Callable[[float, str], None]
@@ -131,7 +132,7 @@ def _trouble(child: Child, bounds: Bounds, deadline: float, place: str) -> dict[
             "place": place,
             "hint": "Raise budget.seconds in the card, or see whether the model hangs",
         }
-    used = _resident_mb(child.pid)
+    used = _used_mb(child.pid, bounds.memory_mb)
     if used > bounds.memory_mb:
         return {
             "code": "worker/out-of-memory",
@@ -166,6 +167,35 @@ def _read_lines(stream: BinaryIO | Any, messages: queue.SimpleQueue[dict[str, An
         if isinstance(message, dict):
             messages.put(message)
     messages.put(None)
+
+
+def _used_mb(pid: int, bound: int) -> int:
+    """Memory of a worker and of all that it started. Only near the bound is the dearer question asked: forks share
+    pages with their parent, and counting those twice would stop an honest ``n_jobs=2``."""
+    own = _resident_mb(pid)
+    family = _descendants(pid)
+    if own > bound or not family or own + sum(map(_resident_mb, family)) <= bound:
+        return own
+    return max(own, sum(map(_share_mb, (pid, *family))))
+
+
+def _descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    todo = [pid]
+    while todo:
+        children = children_of(todo.pop())
+        found += children
+        todo += children
+    return found
+
+
+def _share_mb(pid: int) -> int:
+    """Proportional set size: a page that k processes share counts for one k-th."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) >> 10 for line in lines if line.startswith("Pss:")), 0)
 
 
 def _resident_mb(pid: int) -> int:
