@@ -153,7 +153,9 @@ def setting(name: str, value: Any) -> str:
 
 def scope(m: Measurement) -> str:
     """The effective settings of a measurement, the words a pass must be read with."""
-    parts = [setting(k, v) for k, v in m.scope.items() if k != "n" and v != ""]
+    # A switch that is off and a count of nothing say nothing; a threshold of 0.0 is a setting.
+    told = {k: v for k, v in m.scope.items() if k != "n" and not (v == "" or (isinstance(v, int) and not v))}
+    parts = [setting(k, v) for k, v in told.items()]
     noun = _NOUNS.get(m.probe.split("/")[-1].partition(".")[0], "input")
     return ", ".join([*parts] if "episodes" in m.scope else [*parts, count(m.n, noun)])
 
