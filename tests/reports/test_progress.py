@@ -159,3 +159,15 @@ def test_clock_time(seconds: float, said: str) -> None:
 
 def test_outcome_without_a_finding() -> None:
     assert outcome(None, "no limit") == "ended (no limit)"
+
+
+def test_the_last_slow_job_sets_the_estimate(clock: Clock) -> None:
+    """Five quick jobs and one slow one: what is left is what the slow one needs, not a share of the average."""
+    progress = Progress(io.StringIO(), clock=clock)
+    progress.start([(str(i), f"shift.p{i}", "model") for i in range(6)])
+    progress.update("5", 0.01, "begins")
+    for i in range(5):
+        progress.done(str(i), None, "")
+    clock.now += 20
+    progress.update("5", 0.4, "goes on")
+    assert progress.remaining() == pytest.approx(30)

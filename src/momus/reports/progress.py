@@ -116,12 +116,18 @@ class Progress:
         return sum(j.ended is not None for j in self.jobs.values())
 
     def remaining(self) -> float | None:
-        """Seconds that are probably left, from how far all jobs are; None while there is nothing to go by."""
+        """Seconds that are probably left; None while there is nothing to go by.
+
+        From how far all jobs are together, but not less than the slowest job under way needs by its own pace.
+        """
         total = sum(j.fraction for j in self.jobs.values())
-        elapsed = self.clock() - self.began
+        now = self.clock()
+        elapsed = now - self.began
         if total < 0.05 or elapsed < 1.0:
             return None
-        return elapsed * (len(self.jobs) - total) / total
+        running = [j for j in self.jobs.values() if j.started is not None and j.ended is None and j.fraction >= 0.05]
+        own = [(now - j.started) * (1 - j.fraction) / j.fraction for j in running if j.started is not None]
+        return max(elapsed * (len(self.jobs) - total) / total, *own, 0.0)
 
     def __rich__(self) -> Group:
         from rich.console import Group

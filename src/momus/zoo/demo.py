@@ -11,7 +11,7 @@ from momus.core.samples import NumpyArray
 CARD = """\
 # A first card. `momus check` validates it, `momus threats` reads it, `momus assess` measures.
 system: demo-digit-reader
-description: Reads handwritten digits on forms. Real scans (UCI, 1,797); the story, and a tenth of the labels mistyped, are ours.
+description: Reads handwritten digits. Real scans (UCI, 1,797); the story and a tenth of the labels, mistyped, are ours.
 
 targets:
   - name: reader
