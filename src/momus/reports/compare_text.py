@@ -7,6 +7,7 @@ import io
 from momus.reports import wording
 from momus.reports.compare import CompareView, LimitChange, ModeChange, ProbeChange, Reading
 from momus.reports.markdown import MARKS
+from momus.reports.terminal import console_for
 from momus.reports.text import Out, clean, encodable, markdown, markdown_code, opened
 
 _STYLES = {"worse": "bold red", "better": "green", "changed": "yellow", "same": "dim"}
@@ -58,21 +59,11 @@ def limits(x: LimitChange) -> str:
 
 def render_terminal(view: CompareView, out: Out, *, width: int | None = None, color: bool | None = None) -> None:
     """One line a mode, always 17, and under it one line for each reading that can be compared."""
-    from rich.console import Console
     from rich.text import Text
 
     with opened(out) as stream:
-        tty = bool(getattr(stream, "isatty", lambda: False)())
         buffer = io.StringIO()
-        console = Console(
-            file=buffer,
-            width=width or (None if tty else 100),
-            force_terminal=tty if color is None else color,
-            no_color=color is False or None,
-            markup=False,
-            emoji=False,
-            highlight=False,
-        )
+        console = console_for(stream, buffer, width, color)
         console.print()
         console.print(
             Text.assemble(

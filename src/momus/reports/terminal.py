@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from momus.core.records import Rating
 from momus.reports import wording
@@ -32,25 +32,32 @@ _VERDICT_WIDTH = len("FAIL important")
 _SLUG_WIDTH = len("incomplete_testing")
 
 
+def console_for(stream: TextIO, buffer: io.StringIO, width: int | None, color: bool | None) -> Console:
+    """A console that writes to ``buffer`` what suits ``stream``: its width and colour if it is a terminal, else 100
+    columns of plain text. User strings are never read as markup."""
+    from rich.console import Console
+
+    tty = bool(getattr(stream, "isatty", lambda: False)())
+    return Console(
+        file=buffer,
+        width=width or (None if tty else 100),
+        force_terminal=tty if color is None else color,
+        no_color=color is False or None,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+
+
 def render(view: ReportView, out: Out, *, width: int | None = None, color: bool | None = None, most: int = 3) -> None:
     """Write the report. ``width`` defaults to the terminal's (100 when piped); ``color`` to what the stream can show.
 
     ``most`` is how many modes are described under the table.
     """
-    from rich.console import Console
 
     with opened(out) as stream:
-        tty = bool(getattr(stream, "isatty", lambda: False)())
         buffer = io.StringIO()
-        console = Console(
-            file=buffer,
-            width=width or (None if tty else 100),
-            force_terminal=tty if color is None else color,
-            no_color=color is False or None,
-            markup=False,
-            emoji=False,
-            highlight=False,
-        )
+        console = console_for(stream, buffer, width, color)
         _report(view, console, most)
         stream.write(encodable(buffer.getvalue(), stream))
 
