@@ -324,3 +324,18 @@ def test_the_guide_shows_cards_that_read() -> None:
     assert set(SystemCard.model_fields) <= told | {"description"}
     for section in (TargetCard, DataCard):
         assert set(section.model_fields) <= told | {"drop", "time", "columns", "limit"}
+
+
+def test_a_name_stands_once_in_a_list() -> None:
+    with pytest.raises(CardError, match="'no' stands twice"):
+        SystemCard.from_dict({"system": "x", "targets": [{"path": "m.joblib", "classes": ["no", "no"]}]})
+
+
+def test_check_asks_for_the_code_behind_weights(tmp_path: Path) -> None:
+    for name in ("w.pt", "p.pt2", "model.py"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "momus.yaml").write_text("system: x\ntargets:\n  - {name: a, path: w.pt}\n  - {name: b, path: p.pt2}\n")
+    done = check_card(load_card(tmp_path / "momus.yaml"))
+    assert [(p.code, p.place.rsplit("momus.yaml", 1)[1]) for p in done.problems] == [("card/missing-key", ":3:5")]
+    (tmp_path / "momus.yaml").write_text("system: x\ntargets: [{path: w.pt, factory: 'model.py:build'}]\n")
+    assert check_card(load_card(tmp_path / "momus.yaml")).ok

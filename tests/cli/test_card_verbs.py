@@ -116,3 +116,19 @@ def test_verbs_load_no_framework(card: Path, verb: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_check_shows_what_the_columns_were_taken_for(card: Path) -> None:
+    (card.parent / "test.csv").write_text("age,town,y\n31,Ulm,a\n40,Bonn,b\n")
+    (card.parent / "net.onnx").write_bytes(b"x")
+    plain, shown = call(check, card), call(check, card, "--data")
+    assert "town" not in plain.output
+    assert [line.split()[:3] for line in shown.output.splitlines() if "inferred" in line] == [
+        ["age", "integer", "inferred"],
+        ["town", "categorical", "inferred"],
+    ]
+    assert json.loads(call(check, card, "--data", "--json").output)["columns"]["test"]["rows"][1][3] == "Bonn, Ulm"
+    (card.parent / "test.csv").write_text("age,y\n31,a\n,c\n")
+    broken = call(check, card, "--data")
+    assert broken.return_value == 2
+    assert "test: " in broken.output and "data/label-outside" in broken.output

@@ -120,3 +120,15 @@ def test_explain_is_quick() -> None:
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
         times.append(time.perf_counter() - start)
     assert min(times) < 0.3
+
+
+@pytest.mark.parametrize("identity", probe_ids())
+def test_a_probes_text_flows_to_the_edge(identity: str) -> None:
+    """Every section stands in the margin, and no line breaks off early and goes on in the next."""
+    lines = run(explain, identity).splitlines()
+    page = lines[2 : next(i for i, line in enumerate(lines) if line.startswith("At a glance"))]
+    heads = [line[2:17].strip() for line in page if line[2:17].strip() and line[17:19] == "  "]
+    assert {"Measures", "Why it matters", "Mistrust it if", "Source"} <= set(heads)
+    for line, after in zip(page, page[1:], strict=False):
+        if line.startswith(" " * 19) and after.startswith(" " * 19):
+            assert len(line) + 1 + len(after.split()[0]) > 98, line

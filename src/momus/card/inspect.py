@@ -70,6 +70,7 @@ def check_card(card: SystemCard, *, today: date | None = None) -> CardCheck:
         for f in files
         if not f.exists
     ]  # fmt: skip
+    problems += _weights_alone(card)
     problems += _unknown_probes(card)
     notes = [
         CardError(
@@ -88,6 +89,18 @@ def check_card(card: SystemCard, *, today: date | None = None) -> CardCheck:
             )
         )  # fmt: skip
     return CardCheck(card, files, tuple(problems), tuple(notes))
+
+
+def _weights_alone(card: SystemCard) -> Iterator[CardError]:
+    """Weights cannot be opened without the function that builds their module; an exported program can."""
+    for i, target in enumerate(card.targets):
+        if target.adapter == "torch" and not target.factory and not str(target.path).lower().endswith(".pt2"):
+            yield CardError(
+                f"target '{target.name}' has weights and no code that builds the module",
+                code="card/missing-key",
+                place=card.place("targets", i),
+                hint="Add factory: model.py:build, or save an exported program (.pt2)",
+            )
 
 
 def _state(card: SystemCard, entry: CardPath) -> FileState:

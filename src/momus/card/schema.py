@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -27,7 +28,16 @@ from momus.card.facts import Facts
 from momus.card.shorthand import data_section, one_or_many, split_code, target_defaults, text_, texts
 from momus.taxonomy.rules import slug_of
 
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    twice = next((n for n in names if names.count(n) > 1), None)
+    if twice is not None:
+        raise PydanticCustomError("card/twice", "'{name}' stands twice in the list. Remove one", {"name": twice})
+    return names
+
+
 Texts = Annotated[tuple[str, ...], BeforeValidator(texts)]
+Names = Annotated[Texts, AfterValidator(_distinct)]
 Text = Annotated[str, BeforeValidator(text_)]
 Words = Annotated[tuple[str, ...], BeforeValidator(one_or_many)]
 Positive = Annotated[int, Field(gt=0)]
@@ -113,7 +123,7 @@ class TargetCard(Section):
     digests: dict[str, Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]] = Field(
         default_factory=dict, description="file name -> the sha256 that was approved"
     )
-    classes: Texts = ()
+    classes: Names = ()
     input: InputCard = InputCard()
     output: Literal["logits", "probabilities", "labels", "values"] | None = None
     train: str | None = None
@@ -158,7 +168,7 @@ class ColumnCard(Section):
     immutable: bool = False
     low: FiniteFloat | None = None
     high: FiniteFloat | None = None
-    categories: Texts = ()
+    categories: Names = ()
     one_hot: str | None = None
 
 
@@ -166,14 +176,14 @@ class DataCard(Section):
     """One data set: where it lies and how its columns are to be read. ``limit`` keeps the first so many rows."""
 
     path: str | None = None
-    format: Literal["csv", "tsv", "parquet", "npz", "npy", "images", "jsonl", "wav"] | None = None
+    format: Literal["csv", "tsv", "parquet", "npz", "npy", "images", "jsonl"] | None = None
     label: Text | None = None
     columns: dict[str, ColumnCard] = Field(default_factory=dict)
     groups: Words = ()
     id: Text | None = None
     time: Text | None = None
     drop: Words = ()
-    classes: Texts = ()
+    classes: Names = ()
     loader: str | None = None
     limit: Positive | None = None
 

@@ -13,9 +13,10 @@ from momus.cli import options
 @click.command()
 @options.card
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a card, for editors.")
+@click.option("--data", is_flag=True, help="Read the data files too, and show what each column was taken for.")
 @options.as_json
-def check(card: str, schema: bool, as_json: bool) -> int:
-    """Validate a card. Loads no model, runs no code, opens no data file.
+def check(card: str, schema: bool, data: bool, as_json: bool) -> int:
+    """Validate a card. Loads no model and runs no code; opens data files only with --data.
 
     Exit code 2 when something must be corrected before an assessment.
     """
@@ -30,12 +31,58 @@ def check(card: str, schema: bool, as_json: bool) -> int:
 
     done = check_card(load_card(card))
     model = threats(done.card)
+    sets = _read(done.card) if data else {}
+    fine = done.ok and not any(isinstance(found, str) for found in sets.values())
     if as_json:
         asked = [{**q.model_dump(mode="json"), "modes": modes} for q, modes in model.questions]
-        click.echo(json.dumps({**done.plain(), "questions": asked}, indent=2))
-        return 0 if done.ok else 2
+        shown = {r: {"error": f} if isinstance(f, str) else f.model_dump(mode="json") for r, f in sets.items()}
+        click.echo(json.dumps({**done.plain(), "questions": asked, **({"columns": shown} if data else {})}, indent=2))
+        return 0 if fine else 2
     _show(done, model)
-    return 0 if done.ok else 2
+    for role, found in sets.items():
+        _show_set(role, found)
+    return 0 if fine else 2
+
+
+def _read(card: Any) -> dict[str, Any]:
+    """By role what the data file was taken for (a Table), or its error in one line. A loader's code is not run."""
+    from momus.core.errors import MomusError
+    from momus.data import describe, read_data
+
+    found: dict[str, Any] = {}
+    first = card.targets[0] if card.targets else None
+    for role, section in card.data.items():
+        if section.loader:
+            continue
+        siblings = [s for name, s in card.data.items() if name != role and not s.loader]
+        task = first.task if first and first.task in ("classifier", "regressor") else None
+        try:
+            samples = read_data(
+                section,
+                card.base,
+                classes=first.classes if first else (),
+                task=task,
+                size=first.input.size if first else None,
+                siblings=siblings,
+                name=role,
+            )
+            found[role] = describe(samples)
+        except MomusError as error:
+            found[role] = str(error)
+    return found
+
+
+def _show_set(role: str, found: Any) -> None:
+    click.echo("")
+    if isinstance(found, str):
+        click.echo(f"{role}: {_line(found)}")
+        return
+    click.echo(_line(found.title))
+    rows = [found.columns, *found.rows]
+    widths = [max(len(str(row[i])) for row in rows) for i in range(len(found.columns))]
+    for row in rows:
+        cells = (_line(str(cell)).ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(f"  {'  '.join(cells).rstrip()}")
 
 
 def _show(done: Any, model: Any) -> None:

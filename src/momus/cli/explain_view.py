@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
 WIDTH = 100
 _CROSS = ("MITRE ATLAS", "NIST AI 100-2", "OWASP ML Security Top 10", "CWE", "EU AI Act")
 _SIGN = {"exact": "=", "broader": ">", "narrower": "<", "related": "~"}
+# The sections of a probe's docstring, and what the margin calls them.
+_SECTIONS = {
+    "Measures": "Measures",
+    "Why it matters": "Why it matters",
+    "Options": "Options",
+    "Returns": "Returns",
+    "Evidence": "Evidence",
+    "Raises": "Raises",
+    "Cost": "Cost",
+    "A pass means little when": "Mistrust it if",
+    "Source": "Source",
+}
 _LEVEL = {"critical": "bold red", "important": "red", "moderate": "yellow", "low": "cyan"}
 
 
@@ -212,20 +225,21 @@ def _crosswalk(m: FailureMode) -> Table:
 
 
 def _doc(text: str) -> Iterator[RenderableType]:
-    """A docstring: its first lines as prose, its sections as pairs."""
-    lead, sections = [], list[tuple[str, list[str]]]()
-    lines = [line for line in text.splitlines() if set(line.strip()) != {"-"}]
-    for line, after in zip(lines, [*lines[1:], ""], strict=True):
-        if line and not line.startswith(" ") and after.startswith(" "):
-            sections.append((line.rstrip(":"), []))
-        elif sections:
-            sections[-1][1].append(line.strip())
-        else:
-            lead.append(line)
-    yield prose("\n".join(lead).strip())
-    if sections:
+    """A docstring: paragraphs that flow at the page's width, then its sections as pairs.
+
+    A section is ``Name: text`` or a name in a line of its own with its text under it.
+    """
+    names = "|".join(_SECTIONS)
+    parts = re.split(rf"^({names})(?::|$|(?<=when)(?= ))", text, flags=re.MULTILINE)
+    for i, paragraph in enumerate(re.split(r"\n\s*\n", parts[0].strip())):
+        yield prose(_flowing(paragraph), above=int(i > 0))
+    if len(parts) > 1:
         yield Text("")
-        yield pairs((name, " ".join(body).strip()) for name, body in sections)
+        yield pairs((_SECTIONS[n], _flowing(body)) for n, body in zip(parts[1::2], parts[2::2], strict=True))
+
+
+def _flowing(text: str) -> str:
+    return " ".join(text.split()).replace("``", "")
 
 
 def probe(p: Probe) -> Iterator[RenderableType]:
@@ -251,7 +265,9 @@ def probe(p: Probe) -> Iterator[RenderableType]:
     )
     if p.options:
         yield section("Options and defaults")
-        yield pairs((name, "none" if default is None else str(default)) for name, default in p.options.items())
+        yield pairs(
+            (name, "left to the probe" if default is None else str(default)) for name, default in p.options.items()
+        )
 
 
 def rule(r: Rule) -> Iterator[RenderableType]:

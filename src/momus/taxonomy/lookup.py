@@ -160,6 +160,22 @@ def _misspelt(
             return 0.0
         return matcher.ratio()
 
+    words, closed = wanted.split(), wanted.replace(" ", "")
+
+    def parts(key: str) -> float:
+        """How far each word has a like in the key; and the whole without its blanks, as in cleanlabel."""
+        if closed != wanted or " " in key:
+            joined = key.replace(" ", "")
+            if joined == closed:
+                return 1.0
+            if len(closed) > 5 and joined.startswith(closed):
+                return 0.9
+        have = key.split()
+        if len(words) < 2 or len(have) < len(words):
+            return 0.0
+        likes = [max(difflib.SequenceMatcher(None, h, w, autojunk=False).ratio() for h in have) for w in words]
+        return min(likes) * (0.9 + 0.1 * len(words) / len(have))
+
     for entry, keys in entries:
         if not entry.whole or len(wanted) < 3:
             continue
@@ -167,7 +183,7 @@ def _misspelt(
         single = (
             max((likeness(w) for k in keys for w in k.split() if len(w) > 4), default=0.0) if len(wanted) > 4 else 0
         )
-        best = max(whole, single - 0.05)
+        best = max(whole, single - 0.05, max(map(parts, keys)) - 0.05)
         if best >= _LEAST_LIKENESS:
             yield (69 * best, f"{_GUESS} ({best:.0%})"), entry
 
