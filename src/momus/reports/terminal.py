@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, TextIO
+from typing import IO, TYPE_CHECKING
 
 from momus.core.records import Rating
 from momus.reports import wording
@@ -32,7 +32,7 @@ _VERDICT_WIDTH = len("FAIL important")
 _SLUG_WIDTH = len("incomplete_testing")
 
 
-def console_for(stream: TextIO, buffer: io.StringIO, width: int | None, color: bool | None) -> Console:
+def console_for(stream: IO[str], buffer: io.StringIO, width: int | None, color: bool | None) -> Console:
     """A console that writes to ``buffer`` what suits ``stream``: its width and colour if it is a terminal, else 100
     columns of plain text. User strings are never read as markup."""
     from rich.console import Console

@@ -191,12 +191,26 @@ def next_step(m: ModeView) -> str:
 
 
 def reproduce(run: Run, finding: Finding | None) -> str:
-    """The command that measures one row again: same card, same probe, same seed."""
-    words = ["momus", "assess", clean(run.card_path) or "momus.yaml"]
+    """The command that measures one row again: same card, same probe, same seed, same budget.
+
+    A run whose options came from an example's expectations, not from the card, is repeated by its own command.
+    """
+    given = run.settings.get("reproduces")
+    words = ["momus", "reproduce", clean(str(given))] if given else ["momus", "assess", _card_of(run)]
     if finding is not None:
         words += ["--only", clean(finding.probe)]
-    words += ["--seed", str(run.seed)]
-    return shlex.join(words)
+    if not given:
+        words += ["--seed", str(run.seed)]
+        budget = run.settings.get("budget") or {}
+        for name, option in (("queries", "--queries"), ("seconds", "--seconds"), ("memory_mb", "--memory")):
+            if budget.get(name):
+                words += [option, f"{budget[name]:g}" if isinstance(budget[name], float) else str(budget[name])]
+        words += ["--allow-unsafe"] if run.settings.get("allow_unsafe") else []
+    return shlex.join([*words, "--fresh"])  # without it the store would answer with the number it holds
+
+
+def _card_of(run: Run) -> str:
+    return clean(run.card_path) or "momus.yaml"
 
 
 def headline(view: ReportView) -> str:
