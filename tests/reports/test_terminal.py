@@ -72,11 +72,11 @@ def test_the_three_worst_say_what_to_do() -> None:
     part = text[first : text.index("Not tested, and how")]
     assert [m for m in re.findall(r"M\d\d", part) if m in ("M04", "M09", "M01")] == ["M04", "M09", "M01"]
     assert "Return labels or rounded probabilities" in part and "AML.M0014" in part
-    assert "momus assess momus.yaml --only supply_chain.artifacts --seed 7" in part
+    assert "momus assess momus.yaml --only supply_chain.artifacts --seed 7 --fresh" in part
 
 
 def test_a_command_is_never_broken_over_lines() -> None:
-    assert "momus assess momus.yaml --only perturbation.pgd --seed 7\n" in shown(sample_view(), width=40)
+    assert "momus assess momus.yaml --only perturbation.pgd --seed 7 --fresh\n" in shown(sample_view(), width=40)
 
 
 def test_plain_when_piped_and_words_beside_colour() -> None:

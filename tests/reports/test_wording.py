@@ -93,7 +93,13 @@ def test_a_count_needs_no_interval() -> None:
 def test_the_command_measures_the_same_row_again() -> None:
     run = sample_view().run
     said = wording.reproduce(run, findings()["membership"])
-    assert said == "momus assess momus.yaml --only membership.shadow --seed 7"
+    assert said == "momus assess momus.yaml --only membership.shadow --seed 7 --fresh"
+    bounded = run.model_copy(update={"settings": {"budget": {"queries": 500, "seconds": 2.5}, "allow_unsafe": True}})
+    said = wording.reproduce(bounded, findings()["membership"])
+    assert said.endswith("--seed 7 --queries 500 --seconds 2.5 --allow-unsafe --fresh")
+    example = run.model_copy(update={"settings": {"reproduces": "examples/photos"}})
+    said = wording.reproduce(example, findings()["membership"])
+    assert said == "momus reproduce examples/photos --only membership.shadow --fresh"
     spaced = run.model_copy(update={"card_path": "my card; rm -rf $HOME.yaml"})
     assert "'my card; rm -rf $HOME.yaml'" in wording.reproduce(spaced, None)
 

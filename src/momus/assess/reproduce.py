@@ -118,7 +118,7 @@ def reproduce(
     for options, members in groups.items():
         probes = sorted({e.probe for e in members})
         system = _with_options(card, probes, json.loads(options))
-        done[options] = assess(system, watcher=watcher, only=tuple(probes), **settings)
+        done[options] = assess(system, watcher=watcher, only=tuple(probes), reproduces=str(folder), **settings)
     results = [_hold(e, done[json.dumps(e.options, sort_keys=True)]) for e in wanted]
     return tuple(results), tuple(done.values())
 

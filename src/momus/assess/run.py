@@ -74,7 +74,8 @@ class Settings:
     """How to run; none of it but ``seed``, ``only``, ``queries`` and ``seconds`` can change a number.
 
     ``patience`` is what a worker gets beyond its budget, in seconds, before it is stopped by force: loading the target
-    and the data takes part of it. ``fresh`` measures again what the store already holds.
+    and the data takes part of it. ``fresh`` measures again what the store already holds. ``reproduces`` is the example's
+    folder where options come from its expectations, so that reports name the command that does it again.
     """
 
     seed: int = 0
@@ -90,6 +91,7 @@ class Settings:
     fresh: bool = False
     allow_unsafe: bool = False
     command: str = ""
+    reproduces: str = ""
 
     def __post_init__(self) -> None:
         only: Any = self.only  # a notebook says only="membership.loss"
@@ -337,7 +339,12 @@ def _head(card: SystemCard, settings: Settings) -> Run:
         command=settings.command,
         settings={
             "only": list(settings.only),
-            "budget": {"queries": settings.queries, "seconds": settings.seconds},
+            "budget": {
+                "queries": settings.queries,
+                "seconds": settings.seconds,
+                "memory_mb": settings.memory_mb,
+            },
+            **({"reproduces": settings.reproduces} if settings.reproduces else {}),
             "allow_unsafe": settings.allow_unsafe,
             "backend": settings.backend,
         },

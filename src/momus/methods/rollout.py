@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from momus.core.errors import BudgetSpent, TargetError
+from momus.core.samples import NumpyArray
 
 Act = Callable[[Any], Any]
 
@@ -131,6 +132,17 @@ def action_string(episode: Episode, names: Sequence[str] = (), most: int = 60) -
     """The moves of an episode as text, shortened."""
     shown = [names[a] if isinstance(a, int) and a < len(names) else str(a) for a in map(_plain, episode.actions[:most])]
     return " ".join(shown) + (" …" if len(episode.actions) > most else "")
+
+
+def reach(rungs: Sequence[NumpyArray]) -> float:
+    """What can be reached above chance, judged from the ladder: its best rung, or what random behaviour spreads over.
+
+    Never the luckiest episode alone: a mean stands below the luckiest of many by noise alone. How much of the spread
+    at random is noise is seen in the policy's own episodes; two standard deviations of the rest are within reach.
+    """
+    spread = 2 * float(np.sqrt(max(0.0, rungs[-1].var() - rungs[0].var())))
+    steps = np.array([max(float(r.mean()) for r in rungs), max(float(r.max()) for r in rungs)]) - rungs[-1].mean()
+    return float(min(max(steps[0], spread), steps[1]))
 
 
 def visited(episodes: Sequence[Episode]) -> Counter[Any]:

@@ -26,6 +26,7 @@ from momus.stats import intervals
     worse="higher",
     source="arXiv:1807.06732; Kuhn, Kacker & Lei 2010 (NIST SP 800-142)",
     cost="at most n_test rows, where the target predicts",
+    version=2,
 )
 def coverage(
     target: Target,

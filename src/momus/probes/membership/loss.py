@@ -20,6 +20,7 @@ from momus.stats import roc
     source="arXiv:1709.01604, arXiv:2003.10595",
     cost="2 min(rows, n_train, n_test) rows",
     tasks=("classifier",),
+    version=2,
 )
 def loss(
     target: Probabilities, trial: Trial, *, rows: int = 4000, signal: str = "auto", margin: float = 0.03

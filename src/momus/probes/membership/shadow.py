@@ -28,6 +28,7 @@ class Needs(Probabilities, Trains, Protocol):
     source="arXiv:2112.03570, arXiv:1610.05820",
     cost="2 min(records, n_train, n_test) rows, and one training for each shadow model",
     tasks=("classifier",),
+    version=2,
 )
 def shadow(
     target: Needs,

@@ -22,6 +22,7 @@ from momus.probes.perturbation._outcome import conclude, merged
     cost="at most 2 n (steps + 1) restarts rows; 8 n + 1,700 rows of checks; 44 n for closer examples",
     tasks=("classifier",),
     modalities=("image", "table"),
+    version=2,
 )
 def pgd(
     target: Gradients,

@@ -28,6 +28,7 @@ from momus.probes.perturbation._outcome import conclude
     cost="at most n queries rows; 8 n + 1,000 rows of checks",
     tasks=("classifier",),
     modalities=("image", "table"),
+    version=2,
 )
 def square(
     target: Scores,

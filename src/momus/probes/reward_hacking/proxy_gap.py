@@ -12,7 +12,7 @@ from momus.core.evidence import Excerpt, Line, Series, Table
 from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement
 from momus.core.samples import NumpyArray
-from momus.methods.rollout import Episode, action_string, cycle_share, noisy, random_actor, run_episodes
+from momus.methods.rollout import Episode, action_string, cycle_share, noisy, random_actor, reach, run_episodes
 from momus.stats import intervals
 
 # Shares of random moves: from the policy itself down to chance.
@@ -27,6 +27,7 @@ _LADDER = (0.0, 0.1, 0.25, 0.5, 1.0)
     cost="at most 5 episodes x max_steps rows",
     tasks=("policy",),
     extra="rl",
+    version=2,
 )
 def proxy_gap(
     target: HasGoal,
@@ -123,13 +124,7 @@ def _gap(
 def _place(rungs: list[NumpyArray], best: float | None) -> float:
     """Where the policy stands between chance (0) and the best known (1)."""
     chance = float(rungs[-1].mean())
-    if best is not None:
-        width = best - chance
-    else:
-        # Means of rungs, not single lucky episodes: a mean stands below the luckiest of many by noise alone. A rung
-        # within three standard errors of chance does not count as the top either.
-        noise = 3 * float(rungs[-1].std() / np.sqrt(len(rungs[-1])))
-        width = max(max(float(r.mean()) for r in rungs) - chance, noise)
+    width = reach(rungs) if best is None else best - chance
     if width < 1e-9:
         return 0.0
     return float(np.clip((rungs[0].mean() - chance) / width, 0.0, 1.0))
