@@ -109,3 +109,15 @@ def test_a_bomb_is_refused_before_it_is_unpacked(folder: Path, side: int) -> Non
     )
     with pytest.raises(DataError, match=r"bomb\.png data/image-bomb"):
         read(folder)
+
+
+def test_pictures_of_16_bits_keep_their_range(tmp_path: Path) -> None:
+    steps = np.arange(24, dtype=np.uint16).reshape(4, 6) * 2827
+    (tmp_path / "p" / "a").mkdir(parents=True)
+    Image.fromarray(steps).save(tmp_path / "p" / "a" / "1.png")
+    found = read(tmp_path).x
+    assert found.shape == (1, 4, 6, 1)
+    assert found[0, ..., 0].tolist() == (steps // 257).tolist()
+    Image.fromarray(steps.astype(np.float32)).save(tmp_path / "p" / "a" / "2.tiff")
+    with pytest.raises(DataError, match="32 bits"):
+        read(tmp_path)

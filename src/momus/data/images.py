@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from momus.data.frame import Frame, nearest, texts_of
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".ppm", ".webp", ".tif", ".tiff"})
 MAX_PIXELS = 50_000_000
 _FILES = ("file", "filename", "path", "image", "name")
-_GRAY = frozenset({"1", "L", "LA", "I;16"})
+_GRAY = frozenset({"1", "L", "LA", "I;16", "I;16B", "I;16L"})
 
 
 def read_images(card: DataCard, folder: Path, classes: tuple[str, ...], size: tuple[int, int] | None) -> Samples:
@@ -76,10 +77,26 @@ def pictures(paths: Sequence[Path], size: tuple[int, int] | None = None) -> Nump
     for i, path in enumerate(paths):
         try:
             with Image.open(path) as picture:
-                out[i] = _pixels(picture.convert("L" if gray else "RGB"), (height, width))
+                out[i] = _pixels(_of_bytes(picture, path).convert("L" if gray else "RGB"), (height, width))
         except (OSError, ValueError, SyntaxError) as error:
             raise _broken(path, error) from error
     return out
+
+
+def _of_bytes(picture: Any, path: Path) -> Any:
+    """A picture of 16-bit steps (scans, X-rays) in 256 steps: Pillow alone would cut off all that is over 255."""
+    from PIL import Image
+
+    if picture.mode.startswith("I;16"):
+        return Image.fromarray(np.rint(np.asarray(picture, dtype=np.float64) / 257).astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        raise DataError(
+            f"its pixels are {'whole' if picture.mode == 'I' else 'floating'} numbers of 32 bits of unknown range",
+            code="data/image",
+            place=str(path),
+            hint="Save it with 8 or 16 bits, or use loader: data.py:load",
+        )
+    return picture
 
 
 def _pixels(picture: object, size: tuple[int, int]) -> NumpyArray:

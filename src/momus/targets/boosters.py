@@ -126,7 +126,7 @@ def booster_target(
         train=train,
         shape=(margins.width if order is None else len(columns),),
         rows=8192,
-        identity=digest.of_file(path),
+        identity=digest.of_value([digest.of_file(path), None if order is None else order.tolist()]),
         files=(str(path),),
     )
     # texts that are categories for the booster reach it as such: only others are worth a word

@@ -290,5 +290,7 @@ def sklearn_target(
         raise TargetError(
             "columns with texts need pandas to reach this model", place=place, hint="Run: pip install 'momus[tables]'"
         )
+    if target._order is not None:  # which column is which is part of what answers
+        info = replace(info, digest=digest.of_value([info.digest, target._order.tolist()]))
     target._info = replace(info, notes=(*notes, *fitting.look(target, samples)))
     return target
