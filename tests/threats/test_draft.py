@@ -173,3 +173,14 @@ def test_any_name_survives_yaml(name: str) -> None:
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(CardError, match="card/unreadable"):
         draft([tmp_path / "none.pkl"], tmp_path)
+
+
+def test_folders_of_pictures_and_other_delimiters(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+    (tmp_path / "train.csv").write_text('"town; or village";age;y\n"a,b";3;1\n', encoding="utf-8-sig")
+    assert "a folder a class, 2 of them: cat, dog" in draft([tmp_path / "photos"], tmp_path)
+    assert card_for(tmp_path / "photos").data["test"].path == "photos"
+    card = card_for(tmp_path / "photos", tmp_path / "train.csv")
+    assert card.data["train"].label == "y"
+    assert "# columns: town; or village, age, y" in draft([tmp_path / "train.csv"], tmp_path)

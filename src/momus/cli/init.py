@@ -8,12 +8,12 @@ import click
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", default="momus.yaml", show_default=True, type=click.Path(path_type=Path), help="Where to write."
 )
 def init(files: tuple[Path, ...], output: Path) -> int:
-    """Write a first momus.yaml for the given model and data files.
+    """Write a first momus.yaml for the given model and data files, or folders of pictures.
 
     Files are read as bytes: nothing is unpickled and no code runs. What only you know becomes a TODO line. An existing
     card is never overwritten.

@@ -109,10 +109,15 @@ def _sets(data: Sequence[Seen], home: Path) -> Iterator[str]:
         role = role if role not in roles else f"{role}_{len(roles) + 1}"
         roles.append(role)
         yield f"  {_text(role)}: {_where(seen.path, home)}"
-    columns = data[0].columns
+        yield from (f"  # {_note(remark)}" for remark in seen.remarks)
+    if all(seen.path.is_dir() for seen in data):
+        yield ""
+        return
+    first = next((seen for seen in data if seen.columns), data[0])
+    columns = first.columns
     if columns:
         yield f"  # columns: {_note(', '.join(columns[:40]))}"
-    label = data[0].label
+    label = first.label
     yield f"  label: {_text(label)}  # TODO is this the column to predict?" if label else "  # TODO label: …"
     yield "  # TODO groups: [sex]    # columns that name groups of people to compare"
     yield ""

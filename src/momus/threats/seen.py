@@ -38,6 +38,8 @@ class Seen:
 
 def look(path: Path) -> Seen:
     """What a file shows. CardError when it cannot be read; an unknown kind is listed as a file to scan."""
+    if path.is_dir():
+        return _folder(path)
     try:
         with path.open("rb") as stream:
             head = stream.read(64)
@@ -181,11 +183,26 @@ def _booster(path: Path, head: bytes) -> Seen:
     return seen
 
 
+def _folder(path: Path) -> Seen:
+    """A folder of pictures, one folder a class inside it."""
+    seen = Seen(path, "data", "picture folder", modality="image")
+    try:
+        inside = sorted(p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    except OSError as error:
+        raise CardError(f"cannot be read: {error.strerror}", code="card/unreadable", place=str(path)) from None
+    if inside:
+        more = " ..." if len(inside) > 12 else ""
+        seen.remarks.append(f"a folder a class, {len(inside)} of them: {', '.join(inside[:12])}{more}")
+    return seen
+
+
 def _data(path: Path, suffix: str) -> Seen:
     seen = Seen(path, "data", _DATA[suffix], modality="table" if suffix in (".csv", ".tsv") else "")
     if suffix in (".csv", ".tsv"):
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
             line = stream.readline(1 << 20)
-        seen.columns = tuple(next(csv.reader([line], delimiter="\t" if suffix == ".tsv" else ","), []))
+        bare = "".join(line.split('"')[::2])  # what quotes hold delimits nothing
+        sign = "\t" if suffix == ".tsv" else max(",;\t|", key=bare.count)
+        seen.columns = tuple(next(csv.reader([line.strip("\r\n")], delimiter=sign), []))
         seen.label = next((c for name in _LABELS for c in seen.columns if c.strip().lower() == name), "")
     return seen
