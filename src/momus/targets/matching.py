@@ -100,7 +100,7 @@ def frame(
     """A DataFrame of the model's columns: ``special`` by position in the data, the others from ``fed``."""
     import pandas
 
-    if not special:  # one block, which costs a tenth of a column at a time
+    if not special:  # one block, no copy
         return pandas.DataFrame(fed if order is None else fed[:, order], columns=list(names), copy=False)
     at = range(fed.shape[1]) if order is None else order.tolist()
     return pandas.DataFrame({n: special.get(j, fed[:, j]) for n, j in zip(names, at, strict=True)})
