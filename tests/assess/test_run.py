@@ -177,3 +177,49 @@ def test_a_failing_store_costs_no_measurement(system: Make, monkeypatch: pytest.
     done = momus.assess(system())
     assert len(done.measurements) == 3
     assert len(done.warnings) == 1 and "store/disk-full" in done.warnings[0]
+
+
+def test_a_store_that_fills_up_hands_over_to_one_elsewhere(system: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was stored before, what was measured when the disk was full and what came after are all there."""
+    from momus.core.errors import StoreError
+    from momus.core.records import Measurement
+    from momus.store import Store
+
+    append, room = Store.append, [1]
+
+    def full(self: Store, run: str, record: object) -> None:
+        if isinstance(record, Measurement) and "small.sqlite" in self.name:
+            if not room:
+                raise StoreError("the disk is full", code="store/disk-full", place=self.name, hint="Free some space")
+            room.pop()
+        append(self, run, record)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Store, "append", full)
+    card = system()
+    done = momus.assess(card, store=card.parent / "small.sqlite")
+    (warning,) = done.warnings
+    spare = warning.split("the run goes on in ")[1].split(";")[0]
+    assert numbers(recall(spare)) == numbers(done) and len(done.measurements) == 3
+
+
+def test_what_an_example_sets_beside_its_card_is_told(system: Make) -> None:
+    """Options of an expectation are not on the card, so assessing the card would give another number."""
+    card = system()
+    (card.parent / "expected.toml").write_text(
+        '[[expect]]\nprobe = "shift.groups"\noptions = {least = 20}\nlow = 0.0\nsource = "here"\n'
+    )
+    from momus.assess.reproduce import reproduce
+
+    _, (done,) = reproduce(str(card.parent))
+    assert done.measurements[0].scope["least"] == 20
+    assert f"momus reproduce {card.parent} --only shift.groups --fresh" in str(_text(done))
+
+
+def _text(done: momus.Assessment) -> str:
+    import io
+
+    from momus.reports import terminal
+
+    out = io.StringIO()
+    terminal.render(done.view(), out)
+    return out.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -74,8 +75,8 @@ class Settings:
     """How to run; none of it but ``seed``, ``only``, ``queries`` and ``seconds`` can change a number.
 
     ``patience`` is what a worker gets beyond its budget, in seconds, before it is stopped by force: loading the target
-    and the data takes part of it. ``fresh`` measures again what the store already holds. ``reproduces`` is the example's
-    folder where options come from its expectations, so that reports name the command that does it again.
+    and the data takes part of it. ``fresh`` measures again what the store already holds. ``reproduces`` is the
+    example's folder where options come from its expectations, so that reports name the command that does it again.
     """
 
     seed: int = 0
@@ -179,9 +180,11 @@ class _Session:
         self.card, self.store, self.watcher, self.settings = card, store, watcher, settings
         self.results: list[Measurement | Failure] = []
         self.warnings: list[str] = []
+        self.head: Run | None = None
+        self.moved = False
 
     def run(self) -> Assessment:
-        head = _head(self.card, self.settings)
+        self.head = head = _head(self.card, self.settings)
         self.store.append(head.id, head)
         inspections = inspect_targets(self.card, self.settings)
         plan = _plan(self.card, inspections, self.settings)
@@ -237,12 +240,29 @@ class _Session:
 
     def _keep(self, run: str, record: Measurement | Failure | Run) -> None:
         """Store a record; a store that fails now must not cost what is already measured."""
+        if isinstance(record, Run):
+            self.head = record
         try:
             self.store.append(run, record)
         except StoreError as error:
+            spare = None if self.moved else self._spare(run, record)
             line = f"{error} (results of this run are kept in memory and in the report)"
+            if spare is not None:
+                self.store, self.moved = spare, True
+                line = f"{error} (the run goes on in {spare.name}; momus report --store {spare.name} shows it)"
             if line not in self.warnings:
                 self.warnings.append(line)
+
+    def _spare(self, run: str, record: Measurement | Failure | Run) -> Store | None:
+        """A store in the temporary folder with the whole run so far; None where there is no room either."""
+        try:
+            spare = open_store(Path(tempfile.mkdtemp(prefix="momus-")) / "runs.sqlite")
+            for known in (self.head, *self.results, *(() if record is self.head else (record,))):
+                if known is not None:
+                    spare.append(run, known)
+        except (StoreError, OSError):
+            return None
+        return spare
 
     def _tell(self, job: Job, result: Measurement | Failure, note: str) -> None:
         if isinstance(result, Failure):
