@@ -19,6 +19,9 @@ from momus.taxonomy import load
 # Probes that read files without loading them, and that every other probe of the same target waits for.
 _FILES_ONLY = frozenset({"files", "info"})
 DEFAULT_SECONDS = 600.0
+# How data are read and put to a model. Raise it whenever a reader or an adapter may change a number, so that results
+# stored before are not taken for today's.
+READING = 2
 # The remedy of a gap that is none: the probe is about another kind of system.
 NO_FIT = "Nothing to close: it is about another kind of system"
 DEFAULT_MEMORY_MB = 8192
@@ -152,7 +155,7 @@ def _gap(
         why = "unsafe" if failure["code"] == "target/unsafe-artifact" else "unopened"
         return gap(why, f"the target could not be opened: {failure['message']}", failure["hint"] or "Mend the target")
     if probe.tasks and seen.info["task"] not in probe.tasks:
-        return gap("capability", f"made for a {' or '.join(probe.tasks)}, this is a {seen.info['task']}", NO_FIT)
+        return gap("capability", f"made for: {' or '.join(probe.tasks)}; this one: {seen.info['task']}", NO_FIT)
     if probe.modalities and seen.info["modality"] not in probe.modalities:
         kinds = " or ".join(probe.modalities)
         return gap("capability", f"made for {kinds} data, this target takes {seen.info['modality']} data", NO_FIT)
@@ -235,7 +238,7 @@ def _job(card: SystemCard, probe: Probe, seen: Inspection, seed: int, context: M
     own_seed = probe.seed_for(seed, seen.target)
     info = seen.files if static else seen.info
     identity = {
-        "probe": [probe.id, probe.version],
+        "probe": [probe.id, probe.version, READING],
         "options": {**probe.options, **options},
         "target": [seen.target, info.get("digest", "")],
         "data": {r: seen.data[r]["digest"] for r in roles},
