@@ -41,6 +41,8 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, float):
         return f"{value:.3g}"
     return str(value).replace("|", "\\|").replace("\n", " ")
