@@ -25,9 +25,9 @@ NumpyArray = np.ndarray[Any, Any]
 SLICES = 5
 
 NOTES = """
-The peer's compilation is left out of its time. Pixels are compared on the peer's own random draws; frost uses the peer's
-textures here, while the product draws its own. JPEG is Pillow's encoder on both sides: no gain. Pixelate, defocus,
-contrast, fog and Gaussian noise gain less than twice.
+The peer's compilation is left out of its time. Pixels are compared on the peer's own random draws; frost uses the
+peer's textures here, while the product draws its own. JPEG is Pillow's encoder on both sides: no gain. Pixelate,
+defocus, contrast, fog and Gaussian noise gain less than twice.
 """
 
 

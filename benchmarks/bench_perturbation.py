@@ -32,12 +32,13 @@ EPSILON, STEPS, QUERIES, INPUTS = 0.15, 40, 1000, 500
 Attack = Callable[[int], Any]
 
 NOTES = """
-Processor seconds of the median run, interleaved, through `Target.from_torch` and the query counter. `Momus` is one pass of
-PGD-40 with cross-entropy, the same work as the peers do; `both passes` is what the probe runs: a second pass with the
-margin loss over the survivors. One input of 500 is 0.2 percent; over eight seeds one pass leaves 14.1 inputs on `std`
-where torchattacks leaves 13.5, a difference of random starts. `adv` is PGD-7 trained with seed 1, the training seed whose
-remaining accuracy came nearest to a published baseline of the same recipe: what a hardened model leaves depends on the
-training seed (2, 17, 37 and 46 percent for four seeds), so compare tools on one row of models and not across pages.
+Processor seconds of the median run, interleaved, through `Target.from_torch` and the query counter. `Momus` is one
+pass of PGD-40 with cross-entropy, the same work as the peers do; `both passes` is what the probe runs: a second
+pass with the margin loss over the survivors. One input of 500 is 0.2 percent; over eight seeds one pass leaves 14.1
+inputs on `std` where torchattacks leaves 13.5, a difference of random starts. `adv` is PGD-7 trained with seed 1,
+the training seed whose remaining accuracy came nearest to a published baseline of the same recipe: what a hardened
+model leaves depends on the training seed (2, 17, 37 and 46 percent for four seeds), so compare tools on one row of
+models and not across pages.
 """
 
 
