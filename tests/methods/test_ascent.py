@@ -231,3 +231,15 @@ def test_random_starts_fill_the_ball_and_stay_inside(norm):
     assert size.max() <= 0.5 + 1e-6
     assert np.median(size) == pytest.approx(0.5 * 0.5 ** (1 / 6), rel=0.05)
     assert np.abs(d.mean(axis=0)).max() < 0.05
+
+
+def test_every_restart_begins_somewhere_else():
+    model, began = Linear(np.zeros((2, 3)), np.array([1.0, 0.0])), []
+
+    def loss_gradient(x, y):
+        began.append(x.copy())
+        return model.loss_gradient(x, y)
+
+    x, y = np.full((1, 3), 0.5), np.zeros(1, dtype=np.int64)
+    pgd(loss_gradient, model.scores, x, y, epsilon=0.1, steps=1, restarts=3, rng=np.random.default_rng(0))
+    assert len({tuple(point.ravel()) for point in began}) == 3

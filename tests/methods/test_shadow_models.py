@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,15 @@ def test_the_likelihood_ratio_is_right_for_known_normals() -> None:
     exact = ((phi - 0) ** 2 - (phi - 2) ** 2) / (2 * 0.09)
     assert s.online == pytest.approx(exact, rel=0.35, abs=3.0)
     assert s.mean_in == pytest.approx(np.full(4, 2.0), abs=0.1) and s.mean_out == pytest.approx(np.zeros(4), abs=0.1)
+
+
+def test_every_shadow_model_is_trained_with_a_seed_of_its_own() -> None:
+    seeds: list[int] = []
+
+    def retrain(x: np.ndarray, y: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:
+        seeds.append(seed)
+        return lambda rows: np.full((len(rows), 2), 0.5)
+
+    x, y = np.zeros((10, 1)), np.zeros(10, dtype=int)
+    sm.fit_shadows(retrain, x, y, x[:0], y[:0], count=6, seed=1, progress=lambda _done, _note: None)
+    assert len(set(seeds)) == 6

@@ -127,3 +127,11 @@ def test_delong_covers(shift: float) -> None:
 def test_perfect_separation_is_no_certainty() -> None:
     value, ci = intervals.auc(np.arange(10.0) + 100, np.arange(10.0))
     assert value == 1.0 and ci.low < 0.95
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_bootstrap_has_the_width_of_its_level(level: float) -> None:
+    sample = np.random.default_rng(3).normal(size=400)
+    ci = intervals.bootstrap(lambda v: float(v.mean()), sample, rng=np.random.default_rng(4), draws=4000, level=level)
+    known = intervals.student(sample, level)
+    assert ci.high - ci.low == pytest.approx(known.high - known.low, rel=0.06)

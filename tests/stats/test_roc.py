@@ -89,3 +89,13 @@ def test_balanced_accuracy_and_its_threshold() -> None:
 def test_empty_sides_are_refused() -> None:
     with pytest.raises(ValueError, match="both sides"):
         roc.curve(np.array([]), np.array([1.0]))
+
+
+def test_tpr_interval_reads_the_order_statistics_by_hand() -> None:
+    """1,000 negatives 0..999 and 1,000 positives 0.5 above: k positives lie above the k-th largest negative."""
+    negative = np.arange(1000.0)
+    _, ci = roc.tpr_at_fpr(negative + 0.5, negative, 0.01)
+    fewest, most = (int(stats.binom.ppf(q, 1000, 0.01)) for q in (0.0125, 0.9875))
+    assert (fewest, most) == (4, 18)
+    assert ci.low == pytest.approx(stats.beta.ppf(0.0125, 4, 1000 - 4 + 1))  # 4 positives above the 4th negative
+    assert ci.high == pytest.approx(stats.beta.ppf(0.9875, 19 + 1, 1000 - 19))  # 19 above the 19th
