@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -129,6 +130,6 @@ def test_a_probes_text_flows_to_the_edge(identity: str) -> None:
     page = lines[2 : next(i for i, line in enumerate(lines) if line.startswith("At a glance"))]
     heads = [line[2:17].strip() for line in page if line[2:17].strip() and line[17:19] == "  "]
     assert {"Measures", "Why it matters", "Mistrust it if", "Source"} <= set(heads)
-    for line, after in zip(page, page[1:], strict=False):
+    for line, after in itertools.pairwise(page):
         if line.startswith(" " * 19) and after.startswith(" " * 19):
             assert len(line) + 1 + len(after.split()[0]) > 98, line

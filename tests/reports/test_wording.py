@@ -67,7 +67,7 @@ def _pgd(**update: object) -> Finding:
 
 def test_a_pass_names_what_was_tried() -> None:
     f = _pgd(scope={"epsilon": 8 / 255, "steps": 40})
-    assert wording.passed(f) == "not broken by pgd, 8/255, 40 steps, 1,000 inputs"
+    assert wording.passed(f) == "not broken by pgd, 40 steps, 8/255, 1,000 inputs"
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,10 @@ _UNITS = {
     "queries": "query",
     "n": "input",
     "episodes": "episode",
+    "switches": "category switch",
 }
+# What an attack's strength is read from comes first: where a line is cut, it is cut behind these.
+_FIRST = ("steps", "queries", "shadows", "episodes", "epsilon")
 
 
 def metric(name: str) -> str:
@@ -131,7 +134,7 @@ def against(f: Finding) -> str:
 
 def count(n: int, word: str) -> str:
     """``1 input``, ``1,000 inputs``, ``40 queries``."""
-    plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}es" if word.endswith("ch") else f"{word}s"
     return f"{n:,} {word if n == 1 else plural}"
 
 
@@ -155,7 +158,7 @@ def scope(m: Measurement) -> str:
     """The effective settings of a measurement, the words a pass must be read with."""
     # A switch that is off and a count of nothing say nothing; a threshold of 0.0 is a setting.
     told = {k: v for k, v in m.scope.items() if k != "n" and not (v == "" or (isinstance(v, int) and not v))}
-    parts = [setting(k, v) for k, v in told.items()]
+    parts = [setting(k, told[k]) for k in sorted(told, key=lambda k: _FIRST.index(k) if k in _FIRST else len(_FIRST))]
     noun = _NOUNS.get(m.probe.split("/")[-1].partition(".")[0], "input")
     return ", ".join([*parts] if "episodes" in m.scope else [*parts, count(m.n, noun)])
 
