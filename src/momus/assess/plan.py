@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from momus import __version__
 from momus.assess.power import too_few
 from momus.assess.selection import selected
 from momus.card import SystemCard, Waiver
@@ -19,8 +20,8 @@ from momus.taxonomy import load
 # Probes that read files without loading them, and that every other probe of the same target waits for.
 _FILES_ONLY = frozenset({"files", "info"})
 DEFAULT_SECONDS = 600.0
-# How data are read and put to a model. Raise it whenever a reader or an adapter may change a number, so that results
-# stored before are not taken for today's.
+# How data are read and put to a model. Raise it whenever a reader or an adapter may change a number between releases,
+# so that results stored before are not taken for today's; the release itself is part of the key.
 READING = 2
 # The remedy of a gap that is none: the probe is about another kind of system.
 NO_FIT = "Nothing to close: it is about another kind of system"
@@ -238,7 +239,7 @@ def _job(card: SystemCard, probe: Probe, seen: Inspection, seed: int, context: M
     own_seed = probe.seed_for(seed, seen.target)
     info = seen.files if static else seen.info
     identity = {
-        "probe": [probe.id, probe.version, READING],
+        "probe": [probe.id, probe.version, READING, __version__],
         "options": {**probe.options, **options},
         "target": [seen.target, info.get("digest", "")],
         "data": {r: seen.data[r]["digest"] for r in roles},

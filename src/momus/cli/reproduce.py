@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name")
 @click.option("--only", multiple=True, metavar="PROBE", help="Only the expectations of these probes; repeatable.")
-@click.option("--fresh", is_flag=True, help="Measure again what the store already holds.")
+@click.option("--stored", is_flag=True, help="Take numbers that the store already holds instead of measuring again.")
 @options.store
 @options.as_json
-def reproduce(name: str, only: tuple[str, ...], fresh: bool, store: str | None, as_json: bool) -> int:
+def reproduce(name: str, only: tuple[str, ...], stored: bool, store: str | None, as_json: bool) -> int:
     """Run an example and hold every number against its expected.toml, the paper's number beside ours.
 
     NAME is a folder under examples/, or a path to one. Exit code 0 when all hold, 1 when one does not.
@@ -28,7 +28,7 @@ def reproduce(name: str, only: tuple[str, ...], fresh: bool, store: str | None, 
     from momus.cli.screen import Screen
 
     with Screen(live=False if as_json else None) as screen:
-        results, assessments = run(name, watcher=screen, only=only, fresh=fresh, store=store)
+        results, assessments = run(name, watcher=screen, only=only, fresh=not stored, store=store)
     with options.printing():
         if as_json:
             click.echo("[" + ",\n".join(r.model_dump_json() for r in results) + "]")

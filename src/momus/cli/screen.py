@@ -19,6 +19,8 @@ class Screen(Progress):
     """Progress of a run that also tells warnings. A context manager: the cursor comes back however the run ends."""
 
     def __enter__(self) -> Self:
+        if self.live:  # opening a large model takes seconds, and the jobs are known only afterwards
+            click.secho("opening the targets in workers of their own …", dim=True, err=True)
         return self
 
     def warn(self, text: str) -> None:

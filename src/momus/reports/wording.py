@@ -69,7 +69,7 @@ _NOUNS = {
     "dependencies": "package",
     "reward_hacking": "episode",
     "side_effects": "episode",
-    "incomplete_testing": "condition",
+    "incomplete_testing": "row",
     "shift": "row",
 }
 _UNITS = {
