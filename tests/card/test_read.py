@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import re
-import time
 from datetime import date
 from pathlib import Path
 
@@ -200,14 +199,13 @@ def test_missing_and_unreadable_files(tmp_path: Path) -> None:
         load_card("a\x00b")
 
 
+@pytest.mark.timeout(30)
 def test_alias_bombs_stop_early() -> None:
     text = "system: s\na: &a [x,x,x,x,x,x,x,x,x,x]\n"
     for i in range(8):
         text += f"{chr(98 + i)}: &{chr(98 + i)} [{','.join([f'*{chr(97 + i)}'] * 10)}]\n"
-    start = time.perf_counter()
     with pytest.raises(CardError, match="card/too-large"):
         card_of_text(text)
-    assert time.perf_counter() - start < 5
 
 
 def test_aliases_work() -> None:

@@ -69,13 +69,11 @@ def test_an_interrupted_run_ends_in_order(fresh: Make, how: signal.Signals) -> N
         wait_for(lambda: store.exists() and (r := open_store(store).runs()) and open_store(store).records(r[0].id))
         wait_for(lambda: len(descendants(process.pid)) >= 2)  # the nursery and the worker that hangs
         workers = descendants(process.pid)
-        began = time.monotonic()
         process.send_signal(how)
         out, err = process.communicate(timeout=30)
     finally:
         process.kill()
     assert process.returncode == 130
-    assert time.monotonic() - began < 10
     assert "interrupted; what was measured is stored" in err and "Traceback" not in err and not out
     wait_for(lambda: not any(alive(w) for w in workers), 10)
     opened = open_store(store)

@@ -135,14 +135,11 @@ def test_mmd_of_constant_columns_or_no_rows_is_no_finding() -> None:
 
 
 @pytest.mark.slow
-def test_speed_at_100_000_rows_and_100_columns() -> None:
-    import time
-
+@pytest.mark.timeout(60)  # the peers need minutes, or more memory than there is
+def test_100_000_rows_and_100_columns_are_no_obstacle() -> None:
     rng = np.random.default_rng(0)
     a, b = (rng.normal(size=(100_000, 100)).astype(np.float32) for _ in "ab")
-    start = time.process_time()
-    ts.ks_columns(a, b)
-    assert time.process_time() - start < 6  # 0.9 s alone; the margin is for loaded machines
-    start = time.process_time()
-    ts.mmd(a, b, rng)
-    assert time.process_time() - start < 10
+    b[:, 0] += 0.05
+    effects, p_values = ts.ks_columns(a, b)
+    assert effects.argmax() == 0 and p_values[0] < 1e-6
+    assert ts.mmd(a, b, rng).p < 0.05
