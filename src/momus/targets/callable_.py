@@ -15,6 +15,7 @@ from momus.core.capabilities import Array, TargetInfo
 from momus.core.errors import TargetError
 from momus.core.samples import Column, NumpyArray, Samples
 from momus.targets import answers
+from momus.targets.described import Spaced
 from momus.targets.spaces import Space, raw_values, space
 
 Output = Literal["labels", "probabilities", "logits", "values"]
@@ -22,7 +23,7 @@ Function = Callable[[Any], Any]
 Train = Callable[[NumpyArray, NumpyArray, int], Function]
 
 
-class CallableTarget:
+class CallableTarget(Spaced):
     """A function that gives labels or values. Arrays are NumPy; texts are an array of str."""
 
     def __init__(
@@ -44,20 +45,8 @@ class CallableTarget:
         self._index = answers.label_index(info.classes)
 
     @property
-    def info(self) -> TargetInfo:
-        return self._info
-
-    def __rich__(self) -> str:
-        return self._info.__rich__()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._info.name}: {getattr(self.function, '__qualname__', self.function)!s}>"
-
-    def encode(self, x: NumpyArray, /) -> Array:
-        return self.space.encode(x)
-
-    def decode(self, a: Array, /) -> NumpyArray:
-        return self.space.decode(a)
+    def _what(self) -> str:
+        return str(getattr(self.function, "__qualname__", self.function))
 
     def predict(self, x: Array, /) -> Array:
         """int64 class indices (n,), or float64 values (n,) for a regressor."""

@@ -9,28 +9,23 @@ from pathlib import Path
 from momus.core import digest
 from momus.core.capabilities import TargetInfo
 from momus.core.errors import TargetError
+from momus.targets.described import Described
 
 
-class FilesTarget:
+class FilesTarget(Described):
     """Files that somebody downloads, ships or loads."""
 
     def __init__(self, paths: Sequence[Path], info: TargetInfo) -> None:
         self._paths = tuple(paths)
         self._info = info
 
-    @property
-    def info(self) -> TargetInfo:
-        return self._info
-
     def files(self) -> Sequence[Path]:
         """The files, absolute, in the order given; folders are opened into the files below them, sorted."""
         return self._paths
 
-    def __rich__(self) -> str:
-        return self._info.__rich__()
-
-    def __repr__(self) -> str:
-        return f"<FilesTarget {self._info.name}: {len(self._paths)} files>"
+    @property
+    def _what(self) -> str:
+        return f"{len(self._paths)} files"
 
 
 def files_target(paths: Sequence[str | Path] | str | Path, *, name: str = "artifacts") -> FilesTarget:

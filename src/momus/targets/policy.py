@@ -17,13 +17,14 @@ from momus.core.capabilities import TargetInfo
 from momus.core.errors import MissingExtra, TargetError
 from momus.core.samples import NumpyArray
 from momus.targets import answers
+from momus.targets.described import Described
 
 MakeEnv = Callable[[], Any]
 Goal = Callable[[Sequence[Any], Any], float]
 _REGISTERED_BY = {"MiniGrid-": "minigrid", "BabyAI-": "minigrid", "ALE/": "ale_py"}
 
 
-class PolicyTarget:
+class PolicyTarget(Described):
     """A policy that acts. Every action is checked against the environment's action space."""
 
     def __init__(self, choose: Callable[[Any], Any], envs: Mapping[str, MakeEnv], info: TargetInfo, space: Any) -> None:
@@ -34,14 +35,8 @@ class PolicyTarget:
         self._goal: Goal | None = None
 
     @property
-    def info(self) -> TargetInfo:
-        return self._info
-
-    def __rich__(self) -> str:
-        return self._info.__rich__()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._info.name}: environments {', '.join(self._envs)}>"
+    def _what(self) -> str:
+        return f"environments {', '.join(self._envs)}"
 
     def make_env(self, name: str = "test", /) -> Any:
         """A fresh environment; TargetError for a name the card does not have, or one that cannot be made."""

@@ -15,13 +15,14 @@ from momus.core.capabilities import Array, TargetInfo
 from momus.core.errors import TargetError
 from momus.core.samples import Column, ColumnKind, NumpyArray, Samples
 from momus.targets import answers, fitting, matching
+from momus.targets.described import Spaced
 from momus.targets.spaces import Space, raw_values, space
 
 BATCH = 8192
 Train = Callable[[NumpyArray, NumpyArray, int], Any]
 
 
-class SklearnTarget:
+class SklearnTarget(Spaced):
     """An estimator that gives labels or values, and can be fitted again. Arrays are NumPy throughout."""
 
     def __init__(
@@ -36,20 +37,8 @@ class SklearnTarget:
         self._index = answers.label_index(info.classes, raw)
 
     @property
-    def info(self) -> TargetInfo:
-        return self._info
-
-    def __rich__(self) -> str:
-        return self._info.__rich__()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._info.name}: {type(self.model).__name__}>"
-
-    def encode(self, x: NumpyArray, /) -> Array:
-        return self.space.encode(x)
-
-    def decode(self, a: Array, /) -> NumpyArray:
-        return self.space.decode(a)
+    def _what(self) -> str:
+        return type(self.model).__name__
 
     def predict(self, x: Array, /) -> Array:
         """Class indices int64 (n,), or float64 values (n,) for a regressor."""

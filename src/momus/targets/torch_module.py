@@ -13,13 +13,14 @@ from momus.core.capabilities import Array, LossName, TargetInfo
 from momus.core.errors import TargetError
 from momus.core.samples import NumpyArray
 from momus.targets import answers
+from momus.targets.described import Described
 from momus.targets.spaces import Space
 from momus.targets.torch_net import Net
 
 Hook = Callable[[NumpyArray, NumpyArray, int], Net]
 
 
-class TorchTarget:
+class TorchTarget(Described):
     """A module that gives labels or values. Canonical arrays may be tensors or NumPy; answers follow the input."""
 
     def __init__(self, net: Net, info: TargetInfo, where: Space, hook: Hook | None = None) -> None:
@@ -29,14 +30,8 @@ class TorchTarget:
         self._hook = hook
 
     @property
-    def info(self) -> TargetInfo:
-        return self._info
-
-    def __rich__(self) -> str:
-        return self._info.__rich__()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._info.name}: {type(self.net.module).__name__}>"
+    def _what(self) -> str:
+        return type(self.net.module).__name__
 
     def encode(self, x: NumpyArray, /) -> Array:
         """A tensor on the module's device: float32 NCHW in [0, 1] for images, float64 for tables."""
