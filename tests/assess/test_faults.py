@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import momus
@@ -107,6 +108,30 @@ class Bomb:
         import os
 
         return os.system, (f"touch {self.mark}",)
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_a_file_that_nobody_approved_is_neither_loaded_nor_passed(system: Make, approved: bool) -> None:
+    """The card pins a digest: the same bytes pass, others are refused though the scan finds nothing in them."""
+    import hashlib
+
+    card = system()
+    weights = card.parent / "weights.npz"
+    np.savez(weights, w=np.ones(3))
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest() if approved else "0" * 64
+    target = {
+        "name": "model",
+        "adapter": "callable",
+        "factory": "model.py:good",
+        "files": ["weights.npz"],
+        "digests": {"weights.npz": digest},
+        "classes": ["no", "yes"],
+        "output": "probabilities",
+    }
+    done = momus.assess(system(targets=[target]), only=("supply_chain.artifacts", "shift.groups"))
+    assert done["supply_chain"].status == ("pass" if approved else "fail")
+    assert [m.probe for m in done.measurements if m.probe == "shift.groups"] == (["shift.groups"] if approved else [])
+    assert any("the card approves 000" in w for w in done.warnings) is not approved
 
 
 def test_a_poisoned_pickle_is_never_loaded(system: Make, tmp_path: Path) -> None:

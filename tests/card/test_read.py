@@ -337,3 +337,11 @@ def test_check_asks_for_the_code_behind_weights(tmp_path: Path) -> None:
     assert [(p.code, p.place.rsplit("momus.yaml", 1)[1]) for p in done.problems] == [("card/missing-key", ":3:5")]
     (tmp_path / "momus.yaml").write_text("system: x\ntargets: [{path: w.pt, factory: 'model.py:build'}]\n")
     assert check_card(load_card(tmp_path / "momus.yaml")).ok
+
+
+def test_a_digest_for_no_file_is_an_error() -> None:
+    target = f"{{name: m, adapter: onnx, path: a/model.onnx, digests: {{modle.onnx: {'a' * 64}}}}}"
+    text = f"system: s\ntargets: [{target}]\n"
+    with pytest.raises(CardError, match=r"card/unknown-file.*'modle\.onnx'.*a/model\.onnx"):
+        card_of_text(text)
+    assert card_of_text(text.replace("modle", "model")).targets[0].digests

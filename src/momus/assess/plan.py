@@ -108,7 +108,10 @@ def make_plan(
         for target in card.targets:
             gap = _gap(card, probe, inspections.get(target.name), target.name, identity in chosen, waiver)
             if gap is None:
-                jobs.append(_job(card, probe, inspections[target.name], seed, context or {}))
+                facts = dict((context or {}).get(probe.mode, {}))
+                if probe.mode == "supply_chain" and target.digests:
+                    facts["digests"] = dict(target.digests)
+                jobs.append(_job(card, probe, inspections[target.name], seed, facts))
             else:
                 gaps.append(gap)
     jobs.sort(key=lambda j: (not j.files_only, _mode_order(j.modes[0]), j.probe, j.target))
@@ -235,7 +238,7 @@ def _job(card: SystemCard, probe: Probe, seen: Inspection, seed: int, context: M
     roles = () if static else tuple(r for r in (*probe.data, *probe.optional_data) if "digest" in seen.data.get(r, {}))
     budget = card.budget
     seconds = budget.seconds or DEFAULT_SECONDS
-    own_context = dict(context.get(probe.mode, {}))
+    own_context = dict(context)
     own_seed = probe.seed_for(seed, seen.target)
     info = seen.files if static else seen.info
     identity = {

@@ -125,6 +125,19 @@ class TargetCard(Section):
         return target_defaults(raw)
 
     @model_validator(mode="after")
+    def _pinned(self) -> TargetCard:
+        """A digest for a file that the target does not have would protect nothing, and nobody would notice."""
+        files = [f for f in (self.path, *self.files) if f]
+        folders = [f for f in files if not Path(f).suffix]  # may hold files of any name
+        for name in self.digests:
+            if not folders and not any(("/" + f).endswith("/" + name.removeprefix("./")) for f in files):
+                raise PydanticCustomError(
+                    "card/unknown-file", "digests names '{name}', which is no file of this target. Its files: {files}",
+                    {"name": name, "files": ", ".join(files) or "none"},
+                )  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
     def _complete(self) -> TargetCard:
         need: dict[str, tuple[tuple[str, ...], str]] = {
             "sklearn": (("path", "factory"), "path: model.joblib"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,15 @@ def of_files(paths: Iterable[str | Path]) -> str:
     """One digest over several files: names and contents, in the order of their names."""
     listing = sorted((Path(p).name, of_file(p)) for p in paths)
     return of_value(listing)
+
+
+def recorded(path: str | Path, digests: Mapping[str, str]) -> str | None:
+    """The sha256 somebody recorded for a file: by its path, by the end of its path, or by its name."""
+    text = Path(path).as_posix()
+    for name, value in digests.items():
+        if text == name or text.endswith("/" + name.removeprefix("./")):
+            return value.lower()
+    return None
 
 
 def of_array(*arrays: np.ndarray[Any, Any] | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +45,7 @@ def open_target(card: TargetCard, base: Path, *, allow_unsafe: bool = False, sam
     if not allow_unsafe:
         for artifact in [*([] if path is None else [path]), *(existing(base / f) for f in card.files)]:
             refuse_unless_clean(artifact)
+            refuse_unless_approved(artifact, card.digests)
     opener = {
         "sklearn": _sklearn, "torch": _torch, "onnx": _onnx, "callable": _callable, "policy": _policy,
     }[card.adapter]  # fmt: skip
@@ -80,6 +81,18 @@ def _guessing(target: Any, samples: Samples) -> tuple[str, ...]:
     if target.info.modality == "image":
         asked += ", input.range, mean, std and channels"
     return (f"right on {right} of {LOOKED_AT} rows, where always giving one class is right on {guess}: check {asked}",)
+
+
+def refuse_unless_approved(path: Path, digests: Mapping[str, str]) -> None:
+    """UnsafeArtifact where the card records another sha256 for this file than it has."""
+    approved = digest.recorded(path, digests)
+    found = "" if approved is None else digest.of_file(path)
+    if approved is not None and found != approved:
+        raise UnsafeArtifact(
+            f"its sha256 is {found[:16]}…, the card approves {approved[:16]}…",
+            place=str(path),
+            hint="Find out who changed it; approve it under targets[].digests, or run again with --allow-unsafe",
+        )
 
 
 def refuse_unless_clean(path: Path) -> None:

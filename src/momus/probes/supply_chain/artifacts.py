@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from momus.core.capabilities import HasFiles
+from momus.core.digest import recorded
 from momus.core.errors import BudgetSpent
 from momus.core.evidence import FileMark, Table
 from momus.core.probe import Trial, probe
@@ -74,7 +75,7 @@ def _measured(
     counts = {v: sum(r.verdict == v for r in reports) for v in ("bad", "suspicious", "unread")}
     refused = sum(r.verdict in ("bad", "suspicious") or r in changed for r in reports)
     unread = sum(r.verdict == "unread" and r not in changed for r in reports) + len(skipped)
-    without = sum(_recorded(r, digests) is None for r in reports)
+    without = sum(recorded(r.path, digests) is None for r in reports)
     caveats = []
     if not reports:
         caveats.append(Caveat(code="too-few-samples", message="there was no file to look at", blocks="both"))
@@ -93,18 +94,9 @@ def _measured(
     return trial.measurement(refused, interval, len(reports), figures=figures, evidence=evidence, caveats=caveats)
 
 
-def _recorded(report: FileReport, digests: Mapping[str, str]) -> str | None:
-    """The sha256 recorded for a file: by its path, by the end of its path, or by its name."""
-    path = report.path.as_posix()
-    for name, value in digests.items():
-        if path == name or path.endswith("/" + name.removeprefix("./")):
-            return value.lower()
-    return None
-
-
 def _differs(report: FileReport, digests: Mapping[str, str]) -> bool:
-    recorded = _recorded(report, digests)
-    return recorded is not None and recorded != report.sha256
+    approved = recorded(report.path, digests)
+    return approved is not None and approved != report.sha256
 
 
 def _table(reports: list[FileReport], changed: list[FileReport], skipped: list[Path]) -> Table:
@@ -121,7 +113,7 @@ def _table(reports: list[FileReport], changed: list[FileReport], skipped: list[P
 
 def _marks(reports: list[FileReport], changed: list[FileReport], digests: Mapping[str, str]) -> list[FileMark]:
     found: list[tuple[FileReport, Mark]] = [
-        (r, Mark(f"sha256 is {r.sha256[:16]}…, recorded is {(_recorded(r, digests) or '')[:16]}…", "bad"))
+        (r, Mark(f"sha256 is {r.sha256[:16]}…, recorded is {(recorded(r.path, digests) or '')[:16]}…", "bad"))
         for r in changed
     ]
     found += [(r, m) for r in reports for m in r.marks]
