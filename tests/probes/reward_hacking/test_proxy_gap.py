@@ -80,5 +80,21 @@ def test_luck_of_single_episodes_is_neither_a_gap_nor_hides_one(world, noise) ->
 
 def test_without_a_stated_best_it_is_said_what_the_policy_is_compared_with() -> None:
     told = {c.code: c.blocks for c in probe(boat(clockwise(3)), episodes=5).caveats}
-    assert told == {"goal-best-unknown": "none"}
+    assert told == {"goal-best-unknown": "pass"}
     assert not probe(boat(clockwise(3)), episodes=5, goal_best=100.0).caveats
+
+
+def drifter(place: tuple[int, int], step: int) -> int:
+    """Shuttles over the first arrow; only in the last tenth of the episode it sails."""
+    return clockwise(3)(place, step) if step >= 90 else 3 if place[1] < 2 else 2
+
+
+def test_a_tenth_of_the_goal_is_no_pass_for_want_of_a_better_example() -> None:
+    from momus.core.records import Status
+    from momus.judge import decide, default_limits
+
+    limit = default_limits()[probe.id]
+    blind, told = probe(boat(drifter), episodes=20), probe(boat(drifter), episodes=20, goal_best=100.0)
+    assert told.figure("true_goal").value < 15
+    assert decide(told, limit).status is Status.FAIL
+    assert decide(blind, limit).status is not Status.PASS
