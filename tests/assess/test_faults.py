@@ -197,3 +197,17 @@ def test_a_card_with_unknown_keys_runs_nothing(system: Make) -> None:
     card = system(targts=[])
     with pytest.raises(momus.MomusError, match=r"momus\.yaml:\d+:\d+.*targts.*targets"):
         momus.assess(card)
+
+
+def test_a_machine_that_starts_no_process_is_a_line_and_not_a_crash(
+    system: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from momus.assess.nursery import Nursery
+
+    def refuse(self: Nursery, stderr: int) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(Nursery, "spawn", refuse)
+    done = momus.assess(system(), only=("shift.groups",))
+    assert done["shift"].status == "error"
+    assert any("worker/not-started" in w and "--workers 1" in w for w in done.warnings)

@@ -49,7 +49,10 @@ def run_confined(request: Mapping[str, Any], bounds: Bounds, listener: Listener 
     """Run one request in a fresh, confined process and wait for its outcome. Never raises for what the worker did."""
     started = time.perf_counter()
     with tempfile.TemporaryFile() as noise:
-        child = nursery(_preloaded(request), bounds.threads).spawn(noise.fileno())
+        try:
+            child = nursery(_preloaded(request), bounds.threads).spawn(noise.fileno())
+        except OSError as error:
+            return Outcome(failure=_not_started(error), seconds=time.perf_counter() - started, printed=_tail(noise))
         messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         reader = threading.Thread(target=_read_lines, args=(child.stdout, messages), daemon=True)
         reader.start()
@@ -64,6 +67,15 @@ def run_confined(request: Mapping[str, Any], bounds: Bounds, listener: Listener 
             child.close()
         seconds = time.perf_counter() - started
         return Outcome(outcome.body, outcome.failure, seconds, _tail(noise), outcome.layers)
+
+
+def _not_started(error: OSError) -> dict[str, str]:
+    return {
+        "code": "worker/not-started",
+        "message": f"no worker process could be started: {error.strerror or error}",
+        "place": "this machine",
+        "hint": "Too many processes or too little memory; close something or use --workers 1, then run again",
+    }
 
 
 # Imported once in the nursery instead of in every worker. Only what nearly every job of such a target imports anyway.
