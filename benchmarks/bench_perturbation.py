@@ -17,6 +17,7 @@ import sys
 import time
 import types
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ import torch
 
 from momus.core.meter import Budget, Meter
 from momus.methods.ascent import pgd
+from momus.methods.losses import loss_gradient
 from momus.methods.square_search import square
 from momus.targets import Target
 from momus.zoo import torch_digits
@@ -49,16 +51,23 @@ def momus_attacks(model: Any, x: Any, y: Any) -> dict[str, Attack]:
         meter = Meter(target, Budget())
         rng = np.random.default_rng(seed)
         return pgd(
-            meter.loss_gradient, meter.logits, x, y, epsilon=EPSILON, steps=STEPS, step_size=EPSILON / 10, rng=rng
+            partial(loss_gradient, meter),
+            meter.logits,
+            x,
+            y,
+            epsilon=EPSILON,
+            steps=STEPS,
+            step_size=EPSILON / 10,
+            rng=rng,
         ).x
 
     def both(seed: int) -> Any:
         """As perturbation.pgd does it: a second pass over the survivors, with the margin between the logits."""
         meter, rng = Meter(target, Budget()), np.random.default_rng(seed)
         options = {"epsilon": EPSILON, "steps": STEPS, "step_size": EPSILON / 10, "rng": rng}
-        first = pgd(meter.loss_gradient, meter.logits, x, y, **options)
+        first = pgd(partial(loss_gradient, meter), meter.logits, x, y, **options)
         left = ~first.fooled
-        again = pgd(lambda a, b: meter.loss_gradient(a, b, "margin"), meter.logits, x[left], y[left], **options)
+        again = pgd(lambda a, b: loss_gradient(meter, a, b, "margin"), meter.logits, x[left], y[left], **options)
         first.x[left] = again.x
         return first.x
 

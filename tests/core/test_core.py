@@ -128,7 +128,7 @@ def test_samples_stay_in_step() -> None:
 def test_abilities_follow_the_protocol() -> None:
     assert abilities(Predicts) == ("decode", "encode", "predict")
     assert missing(Coin(), Predicts) == ()
-    assert missing(Coin(), Gradients) == ("logits", "loss_gradient", "scores")
+    assert missing(Coin(), Gradients) == ("logits", "pullback", "scores")
 
     class Needs(Probabilities, Trains, Protocol):
         pass

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from momus.core.capabilities import Gradients, Probabilities, Trains, missing  # noqa: E402
 from momus.core.errors import TargetError  # noqa: E402
+from momus.methods.losses import loss_gradient  # noqa: E402
 from momus.targets import Target  # noqa: E402
 from momus.targets.callable_ import CallableTarget  # noqa: E402
 
@@ -47,7 +48,7 @@ def test_softmax_and_fixed_batches(tmp_path: Path, batch: int | str) -> None:
     assert target.info.output == "probabilities"
     np.testing.assert_allclose(target.probabilities(X), p, atol=1e-5)
     assert not missing(target, Gradients), target.info.notes
-    _, g = target.loss_gradient(target.encode(X), p.argmax(axis=1), "cross_entropy")
+    _, g = loss_gradient(target, target.encode(X), p.argmax(axis=1), "cross_entropy")
     want = (p - np.eye(3)[p.argmax(axis=1)]) @ W.T
     np.testing.assert_allclose(g.numpy(), want, atol=1e-5)
 
@@ -68,7 +69,7 @@ def test_a_disagreeing_conversion_is_not_trusted(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(torch_onnx, "converted", lambda _: Off())
     target = Target.from_onnx(graph(tmp_path / "m.onnx"))
-    assert "loss_gradient" in missing(target, Gradients)
+    assert "pullback" in missing(target, Gradients)
     assert not missing(target, Probabilities)
     assert any("differs from onnxruntime" in n for n in target.info.notes)
 
@@ -76,7 +77,7 @@ def test_a_disagreeing_conversion_is_not_trusted(tmp_path: Path, monkeypatch: py
 def test_an_operator_without_conversion_leaves_queries(tmp_path: Path) -> None:
     target = Target.from_onnx(graph(tmp_path / "m.onnx", "Hardmax"), output="logits")
     assert not missing(target, Probabilities)
-    assert "loss_gradient" in missing(target, Gradients)
+    assert "pullback" in missing(target, Gradients)
     assert any("cannot be converted" in n for n in target.info.notes)
 
 
@@ -128,4 +129,4 @@ def test_average_pooling_in_the_words_of_a_newer_operator_set(tmp_path: Path) ->
     target = Target.from_onnx(path)
     assert not missing(target, Gradients), target.info.notes
     a = target.encode(RNG.integers(0, 255, (4, 4, 4, 3)).astype(np.uint8))
-    assert np.abs(np.asarray(target.loss_gradient(a, np.zeros(4, np.int64))[1])).max() > 0
+    assert np.abs(np.asarray(loss_gradient(target, a, np.zeros(4, np.int64))[1])).max() > 0

@@ -182,7 +182,7 @@ def _data_gap(probe: Probe, seen: Inspection, gap: Any) -> Gap | None:
 
 
 _ABILITIES = {
-    "loss_gradient": "give gradients",
+    "pullback": "give gradients",
     "logits": "give logits",
     "scores": "give scores",
     "probabilities": "give probabilities",
@@ -192,14 +192,21 @@ _ABILITIES = {
     "goal": "state its true goal",
     "predict": "predict",
     "files": "name its files",
+    "generate": "answer with texts",
+    "sequence_gradient": "give gradients by its sound",
+    "symbol_gradient": "give gradients by its symbols",
+    "alphabet": "name its alphabet",
+    "symbols": "split texts into its symbols",
+    "trees": "show its trees",
 }
 
 
 # What an ability brings with it, and so need not be said beside it.
 _IMPLIED: Mapping[str, frozenset[str]] = {
-    "loss_gradient": frozenset({"logits", "scores", "predict"}),
+    "pullback": frozenset({"logits", "scores", "predict"}),
     "probabilities": frozenset({"predict"}),
     "scores": frozenset({"predict"}),
+    "symbol_gradient": frozenset({"alphabet", "symbols"}),
     "act": frozenset({"make_env"}),
     "goal": frozenset({"act", "make_env"}),
 }
@@ -212,7 +219,7 @@ def in_words(names: Sequence[str], between: str = " or ") -> str:
 
 
 _REMEDIES = {
-    "loss_gradient": "Use the torch adapter, or ONNX with momus[onnx,torch], to give it gradients",
+    "pullback": "Use the torch adapter, or ONNX with momus[onnx,torch], to give it gradients",
     "scores": "Let the model return probabilities or scores",
     "probabilities": "Let the model return probabilities",
     "retrain": "Add targets[].train, a function that trains the model again",
@@ -220,6 +227,10 @@ _REMEDIES = {
     "act": "Use the policy adapter",
     "goal": "Add targets[].goal, a function that states the true performance of an episode",
     "predict": "Give a model that predicts",
+    "symbol_gradient": "Add symbol_gradient, symbols and alphabet to the object that targets[].factory makes",
+    "sequence_gradient": "Add sequence_gradient to the object that targets[].factory makes",
+    "generate": "Add generate to the object that targets[].factory makes",
+    "trees": "Use a decision tree or a tree ensemble of scikit-learn, XGBoost or LightGBM",
 }
 
 

@@ -35,7 +35,7 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
 Texts = Annotated[tuple[str, ...], BeforeValidator(texts)]
 Names = Annotated[Texts, AfterValidator(_distinct)]
 Text = Annotated[str, BeforeValidator(text_)]
-Adapter = Literal["sklearn", "torch", "onnx", "callable", "policy", "files"]
+Adapter = Literal["sklearn", "torch", "onnx", "callable", "object", "policy", "files"]
 
 
 def _mode(value: object) -> str:
@@ -78,7 +78,8 @@ class InputCard(Section):
 
     ``shape`` is without the batch, ``range`` the values the model was trained on ([0, 1] or [0, 255]), ``mean`` and
     ``std`` are per channel in the units of ``range``, ``channels`` says where the colour axis stands, ``size`` is the
-    (height, width) pictures are resized to.
+    (height, width) pictures are resized to. ``modality`` need only be said where data do not show it; ``rate`` is the
+    sampling rate of sound in Hz.
     """
 
     shape: tuple[Positive, ...] | None = None
@@ -87,6 +88,8 @@ class InputCard(Section):
     std: tuple[Annotated[FiniteFloat, Field(gt=0)], ...] = ()
     channels: Literal["first", "last"] | None = None
     size: tuple[Positive, Positive] | None = None
+    modality: Literal["image", "table", "text", "audio"] | None = None
+    rate: Positive | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> InputCard:
@@ -103,7 +106,7 @@ class TargetCard(Section):
 
     name: str = "model"
     adapter: Adapter
-    task: Literal["classifier", "regressor", "policy", "artifact"] = "classifier"
+    task: Literal["classifier", "regressor", "generator", "policy", "artifact"] = "classifier"
     path: str | None = None
     files: Texts = ()
     factory: str | None = None
@@ -144,6 +147,7 @@ class TargetCard(Section):
             "torch": (("path", "factory"), "factory: model.py:build, and path: weights.pt"),
             "onnx": (("path",), "path: model.onnx"),
             "callable": (("factory",), "factory: model.py:predict"),
+            "object": (("factory",), "factory: model.py:build"),
             "policy": (("factory", "path"), "factory: policy.py:act"),
             "files": (("path", "files"), "files: [model.pt]"),
         }
@@ -173,10 +177,13 @@ class ColumnCard(Section):
 
 
 class DataCard(Section):
-    """One data set: where it lies and how its columns are to be read. ``limit`` keeps the first so many rows."""
+    """One data set: where it lies and how its columns are to be read. ``limit`` keeps the first so many rows.
+
+    ``rules`` are statements that hold in every row of a table and that an attacker cannot break.
+    """
 
     path: str | None = None
-    format: Literal["csv", "tsv", "parquet", "npz", "npy", "images", "jsonl"] | None = None
+    format: Literal["csv", "tsv", "parquet", "npz", "npy", "images", "jsonl", "sound"] | None = None
     label: Text | None = None
     columns: dict[str, ColumnCard] = Field(default_factory=dict)
     groups: Words = ()
@@ -186,6 +193,7 @@ class DataCard(Section):
     classes: Names = ()
     loader: str | None = None
     limit: Positive | None = None
+    rules: Words = Field(default=(), description="what holds in every row, as in 'age < 18 implies licence == 0'")
 
     @model_validator(mode="after")
     def _complete(self) -> DataCard:

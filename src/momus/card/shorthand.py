@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-SHARED = frozenset({"format", "label", "columns", "groups", "id", "time", "drop", "classes", "limit"})
+SHARED = frozenset({"format", "label", "columns", "groups", "id", "time", "drop", "classes", "limit", "rules"})
 _ADAPTERS = {
     ".onnx": "onnx", ".pt": "torch", ".pth": "torch", ".pt2": "torch", ".safetensors": "torch",
     ".joblib": "sklearn", ".pkl": "sklearn", ".pickle": "sklearn", ".skops": "sklearn",

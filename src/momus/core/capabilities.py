@@ -2,17 +2,18 @@
 
 Spaces
 ------
-``Samples.x`` holds data as read (images (n, h, w, c) uint8, tables (n, d) float64). ``encode`` turns it into the
-target's *canonical* arrays: images become float32 in [0, 1] and (n, c, h, w), tables stay as they are; native arrays
-(a torch tensor on the model's device) where the target has gradients, NumPy otherwise. Every method below takes and
-returns canonical arrays; scaling to 0-255, normalisation, channel order, softmax or logits, dtype and evaluation mode
-are the adapter's business and happen behind these methods. Attacks therefore work in [0, 1] and their epsilon is in
-those units, and ``decode`` brings a canonical array back to the space of ``Samples.x``.
+``Samples.x`` holds data as read (images (n, h, w, c) uint8, tables (n, d) float64, texts (n,) str, sound (n, t)).
+``encode`` turns it into the target's *canonical* arrays: images become float32 in [0, 1] and (n, c, h, w), sound
+becomes float32 in [-1, 1] and (n, t), tables and texts stay as they are; native arrays (a torch tensor on the model's
+device) where the target has gradients, NumPy otherwise. Every method below takes and returns canonical arrays; scaling
+to 0-255, normalisation, channel order, softmax or logits, dtype and evaluation mode are the adapter's business and
+happen behind these methods. Attacks therefore work in [0, 1] and their epsilon is in those units, and ``decode`` brings
+a canonical array back to the space of ``Samples.x``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -20,24 +21,27 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from momus.core.samples import NumpyArray
+from momus.core.trees import TreeEnsemble
 
 # An array of any library that follows the Python array API standard: numpy.ndarray, torch.Tensor.
 Array = Any
-LossName = Literal["cross_entropy", "margin", "dlr"]
+# Outputs of some rows of a batch, and which rows they are -> what each output weighs: the slope of a loss.
+Slope = Callable[[Array, slice], Array]
 
 
 @dataclass(frozen=True, slots=True)
 class TargetInfo:
     """What is known about a target without asking it anything.
 
-    ``task``: classifier, regressor, policy or artifact. ``digest`` is the sha256 over its files and settings.
-    ``shape`` is one sample's canonical shape where known. ``low``/``high`` is the canonical range for images ([0, 1]);
-    None for tables, whose columns carry their own. ``files`` are the artifact files behind it. ``randomised`` is True
-    where equal inputs gave different outputs when the adapter was opened.
+    ``task``: classifier, regressor, generator (gives texts), policy or artifact. ``digest`` is the sha256 over its
+    files and settings. ``shape`` is one sample's canonical shape where known. ``low``/``high`` is the canonical range
+    for images ([0, 1]) and sound ([-1, 1]); None for tables, whose columns carry their own. ``rate`` is the sampling
+    rate of sound in Hz. ``files`` are the artifact files behind it. ``randomised`` is True where equal inputs gave
+    different outputs when the adapter was opened.
     """
 
     name: str
-    task: Literal["classifier", "regressor", "policy", "artifact"]
+    task: Literal["classifier", "regressor", "generator", "policy", "artifact"]
     adapter: str
     digest: str
     classes: tuple[str, ...] = ()
@@ -46,9 +50,10 @@ class TargetInfo:
     low: float | None = None
     high: float | None = None
     files: tuple[str, ...] = ()
-    output: Literal["labels", "probabilities", "logits", "values", "actions", "none"] = "labels"
+    output: Literal["labels", "probabilities", "logits", "values", "texts", "actions", "none"] = "labels"
     notes: tuple[str, ...] = ()
     randomised: bool = False
+    rate: int | None = None
 
     def __rich__(self) -> str:
         return (
@@ -93,7 +98,8 @@ class Probabilities(Predicts, Protocol):
 class Scores(Predicts, Protocol):
     """(n, ...) -> (n, k) scores ordered by the model's confidence: logits where there are any, else log-probabilities.
 
-    What a score-based black-box attacker can compute from the outputs. Unbounded, differences are meaningful.
+    What a score-based black-box attacker can compute from the outputs. Unbounded, differences are meaningful. A
+    regressor, or a detector with one output, gives its value as (n, 1).
     """
 
     def scores(self, x: Array, /) -> Array: ...
@@ -103,11 +109,69 @@ class Scores(Predicts, Protocol):
 class Gradients(Scores, Protocol):
     """White-box access. Both methods keep native arrays on the target's device."""
 
-    def logits(self, x: Array, /) -> Array: ...
-
-    def loss_gradient(self, x: Array, y: Array, loss: LossName = "cross_entropy", /) -> tuple[Array, Array]:
-        """Logits (n, k) at x and the gradient of the summed loss, shaped like x, from one forward pass."""
+    def logits(self, x: Array, /) -> Array:
+        """Outputs (n, k) that have gradients: logits, or (n, 1) values of a regressor."""
         ...
+
+    def pullback(self, x: Array, slope: Slope, /) -> tuple[Array, Array]:
+        """Outputs (n, k) at x and the gradient by x of the sum of outputs times ``slope(outputs, rows)``.
+
+        One forward and one backward pass. ``slope`` is called once a chunk with that chunk's outputs, detached, and
+        with the slice of rows they belong to; it returns weights of the same shape. With the derivative of a loss by
+        the outputs as the weights, the result is the gradient of the summed loss: see :mod:`momus.methods.losses`.
+        """
+        ...
+
+
+@runtime_checkable
+class Generates(Encodes, Protocol):
+    """Answers with texts: a translator, a speech recogniser, a chat model."""
+
+    def generate(self, x: Array, /) -> NumpyArray:
+        """(n, ...) -> (n,) object array of str."""
+        ...
+
+
+@runtime_checkable
+class SequenceGradients(Generates, Protocol):
+    """White-box access to a model that answers sound with texts."""
+
+    def sequence_gradient(self, x: Array, wanted: Sequence[str], /) -> tuple[Array, Array]:
+        """(losses (n,), gradient of their sum by x): minus the log-likelihood in nats that x is answered by ``wanted``.
+
+        The loss of one row is the mean over the tokens of its wanted text, the end of text included.
+        """
+        ...
+
+
+@runtime_checkable
+class SymbolGradients(Encodes, Protocol):
+    """White-box access to a model that reads texts symbol by symbol (characters, bytes or words).
+
+    ``wanted`` holds class indices for a classifier and texts for a generator.
+    """
+
+    def alphabet(self) -> Sequence[str]:
+        """Every symbol that the model knows."""
+        ...
+
+    def symbols(self, x: Array, /) -> Sequence[Sequence[str]]:
+        """Texts as the symbols that the model reads; joined again they give the text."""
+        ...
+
+    def symbol_gradient(self, x: Array, wanted: Sequence[Any], /) -> tuple[NumpyArray, Sequence[NumpyArray]]:
+        """(losses (n,), one (symbols, alphabet) array a text): first-order change of the loss for each replacement.
+
+        The loss is minus the log-likelihood of ``wanted`` in nats, the mean over its tokens where it is a text.
+        """
+        ...
+
+
+@runtime_checkable
+class HasTrees(Predicts, Protocol):
+    """A decision tree or an ensemble of trees whose splits can be read."""
+
+    def trees(self) -> TreeEnsemble: ...
 
 
 @runtime_checkable

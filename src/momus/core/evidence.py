@@ -105,4 +105,15 @@ class FileMark(_Evidence):
     severity: Literal["bad", "suspicious", "unread", "note"] = "note"
 
 
-Evidence = Annotated[Table | Series | Bars | Grid | Pictures | Excerpt | FileMark, Field(discriminator="kind")]
+class Attachment(_Evidence):
+    """A file that belongs to the result: a print-ready PDF, a clip of sound, a texture. Shown or offered, never run."""
+
+    kind: Literal["attachment"] = "attachment"
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,80}$")]
+    media: Literal["application/pdf", "audio/wav", "image/png", "text/plain"]
+    data: bytes
+
+
+Evidence = Annotated[
+    Table | Series | Bars | Grid | Pictures | Excerpt | FileMark | Attachment, Field(discriminator="kind")
+]

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from momus.core.capabilities import Array, LossName, TargetInfo
+from momus.core.capabilities import Array, Slope, TargetInfo
 from momus.core.errors import BudgetSpent, TargetError
 from momus.core.records import Cost
 from momus.core.samples import NumpyArray
+from momus.core.trees import TreeEnsemble
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,32 @@ class Meter:
         self.spend(len(x))
         return self._ability("logits")(x)
 
-    def loss_gradient(self, x: Array, y: Array, loss: LossName = "cross_entropy", /) -> tuple[Array, Array]:
+    def pullback(self, x: Array, slope: Slope, /) -> tuple[Array, Array]:
         self.spend(len(x), gradients=len(x))
-        return self._ability("loss_gradient")(x, y, loss)  # type: ignore[no-any-return]
+        return self._ability("pullback")(x, slope)  # type: ignore[no-any-return]
+
+    def generate(self, x: Array, /) -> NumpyArray:
+        self.spend(len(x))
+        return self._ability("generate")(x)  # type: ignore[no-any-return]
+
+    def sequence_gradient(self, x: Array, wanted: Sequence[str], /) -> tuple[Array, Array]:
+        self.spend(len(x), gradients=len(x))
+        return self._ability("sequence_gradient")(x, wanted)  # type: ignore[no-any-return]
+
+    def alphabet(self) -> Sequence[str]:
+        return self._ability("alphabet")()  # type: ignore[no-any-return]
+
+    def symbols(self, x: Array, /) -> Sequence[Sequence[str]]:
+        """Reads texts, asks the model nothing."""
+        return self._ability("symbols")(x)  # type: ignore[no-any-return]
+
+    def symbol_gradient(self, x: Array, wanted: Sequence[Any], /) -> tuple[NumpyArray, Sequence[NumpyArray]]:
+        self.spend(len(x), gradients=len(x))
+        return self._ability("symbol_gradient")(x, wanted)  # type: ignore[no-any-return]
+
+    def trees(self) -> TreeEnsemble:
+        """The splits are read, the model is asked nothing."""
+        return self._ability("trees")()  # type: ignore[no-any-return]
 
     def retrain(self, x: NumpyArray, y: NumpyArray, /, *, seed: int) -> Any:
         """A retrained target, bare: its queries are the tester's own and do not count against the budget."""

@@ -54,10 +54,13 @@ def _plain(name: str) -> str:
 class Samples:
     """A data set as a probe sees it.
 
-    ``x`` is (n, ...) as read: a float64 table (n, d) with categorical columns as codes, or images (n, h, w, c) uint8.
-    ``y`` is (n,): class indices into ``classes`` for a classifier, float64 for a regressor, or None.
+    ``x`` is (n, ...) as read: a float64 table (n, d) with categorical columns as codes, images (n, h, w, c) uint8,
+    texts (n,) str objects, or sound (n, t) float32 in [-1, 1], shorter clips filled up with zeros at the end.
+    ``y`` is (n,): class indices into ``classes`` for a classifier, float64 for a regressor, texts (str objects) that a
+    translation or transcription should give, or None.
     ``groups`` maps the name of a declared group column to (n,) labels; ``time`` is (n,) numbers that order rows;
-    ``ids`` is (n,) labels of the person or thing each row belongs to.
+    ``ids`` is (n,) labels of the person or thing each row belongs to. ``rate`` is the sampling rate of sound in Hz and
+    what tells sound from a table. ``rules`` are the card's statements about what holds in every row of a table.
     """
 
     x: NumpyArray
@@ -69,6 +72,8 @@ class Samples:
     time: NumpyArray | None = None
     ids: NumpyArray | None = None
     source: str = ""
+    rate: int | None = None
+    rules: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.x)
@@ -87,7 +92,8 @@ class Samples:
         """sha256 over all arrays and the meaning of the columns."""
         arrays = digest.of_array(self.x, self.y, self.time, self.ids)
         groups = {k: digest.of_array(np.asarray(v)) for k, v in sorted(self.groups.items())}
-        return digest.of_value([arrays, groups, [str(c) for c in self.columns], list(self.classes)])
+        more = [x for x in (self.rate, list(self.rules)) if x]
+        return digest.of_value([arrays, groups, [str(c) for c in self.columns], list(self.classes), *more])
 
     @property
     def is_image(self) -> bool:
@@ -96,7 +102,15 @@ class Samples:
 
     @property
     def is_table(self) -> bool:
-        return self.x.ndim == 2
+        return self.x.ndim == 2 and self.rate is None
+
+    @property
+    def is_sound(self) -> bool:
+        return self.x.ndim == 2 and self.rate is not None
+
+    @property
+    def is_text(self) -> bool:
+        return self.x.ndim == 1 and self.x.dtype.kind in "OUT"
 
     def in_classes(self, classes: tuple[str, ...]) -> Samples:
         """The same rows with ``y`` as indices into ``classes``, matched by name.

@@ -16,7 +16,7 @@ from array_api_compat import array_namespace, device
 from momus.core.errors import BudgetSpent
 from momus.core.samples import NumpyArray
 from momus.methods.domain import Domain, Norm, per_row, row_norm
-from momus.methods.losses import margin, wrong
+from momus.methods.objectives import MISCLASSIFIED, Objective
 
 Array = Any
 LossGradient = Callable[[Array, Array], tuple[Array, Array]]
@@ -112,9 +112,10 @@ class _Work:
 class Best:
     """Best example so far of every input, kept in one array that is written in place."""
 
-    def __init__(self, x: Array) -> None:
+    def __init__(self, x: Array, objective: Objective = MISCLASSIFIED) -> None:
         xp = array_namespace(x)
         self.xp = xp
+        self.objective = objective
         self.x = xp.asarray(x, copy=True)
         self.margin = xp.full((x.shape[0],), xp.inf, dtype=x.dtype, device=device(x))
         self.fooled = xp.zeros((x.shape[0],), dtype=xp.bool, device=device(x))
@@ -122,7 +123,8 @@ class Best:
 
     def see(self, index: Array, x: Array, scores: Array, y: Array, *, ties: bool = False) -> NumpyArray:
         """Keeps what is better than before (with ``ties`` also what is as good); returns (b,) who is fooled now."""
-        found, value = wrong(scores, y), self.xp.astype(margin(scores, y), self.margin.dtype)
+        found = self.objective.won(scores, y)
+        value = self.xp.astype(self.objective.margin(scores, y), self.margin.dtype)
         before = self.margin[index]
         better = found | (value <= before if ties else value < before)
         at = index[better]
@@ -156,8 +158,9 @@ def pgd(
     rng: np.random.Generator,
     rows: int | None = None,
     random: bool = True,
+    objective: Objective = MISCLASSIFIED,
 ) -> Found:
-    """Untargeted projected gradient ascent from a random point of the ball; each input stops when it is fooled.
+    """Projected gradient ascent from a random point of the ball; each input stops when the objective is won.
 
     ``loss_gradient(x, y)`` gives ((b, k) logits, gradient of a loss to be raised); ``scores(x)`` gives the logits alone
     and is asked once at the end. ``step_size`` in units of epsilon's scale; default 2.5 epsilon / steps, at least
@@ -166,7 +169,7 @@ def pgd(
     """
     xp = array_namespace(x)
     space = (domain or Domain.image()).like(x)
-    best = Best(x)
+    best = Best(x, objective)
     size = step_size if step_size is not None else max(epsilon / 10, 2.5 * epsilon / max(steps, 1))
     climb = _Climb(loss_gradient, scores, space, norm, epsilon, steps, size, rows or rows_for(x), random)
     todo = xp.arange(x.shape[0], dtype=xp.int64, device=device(x))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
-from momus.core.evidence import Bars, Cell, Grid, Series, Table
+from momus.core.evidence import Attachment, Bars, Cell, Grid, Series, Table
 from momus.core.records import Finding
 from momus.reports import svg, wording
 from momus.reports.compare import CompareView
@@ -84,6 +84,7 @@ def _environment() -> Environment:
         numeric=_numeric,
         image=_image,
         photo=_photo,
+        file=_file,
         block=lambda text: Markup(escape(clean_block(text))),  # noqa: S704 - escaped in the same breath
         shown=lambda text: visible(text)[:MOST_CHARACTERS],
         short=lambda text, most: clean(text, most),
@@ -115,6 +116,11 @@ def _image(png: bytes) -> str:
     """A data address for PNG bytes; a grey pixel's worth of nothing for bytes that are no PNG."""
     kept = png if png.startswith(b"\x89PNG\r\n\x1a\n") else b""
     return Markup(f"data:image/png;base64,{base64.b64encode(kept).decode()}")  # noqa: S704 - base64 only
+
+
+def _file(e: Attachment) -> str:
+    """A data address for an attached file; its media type is one of a fixed few."""
+    return Markup(f"data:{e.media};base64,{base64.b64encode(e.data).decode()}")  # noqa: S704 - base64 only
 
 
 def _photo(png: bytes) -> bool:

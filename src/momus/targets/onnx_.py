@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from momus.core import digest
-from momus.core.capabilities import Array, TargetInfo, to_numpy
+from momus.core.capabilities import Array, Slope, TargetInfo, to_numpy
 from momus.core.errors import TargetError
 from momus.core.samples import Column, NumpyArray, Samples
 from momus.targets import answers
@@ -113,11 +113,9 @@ class OnnxGradients(CallableScores):
         """From the converted module: before a final softmax where there is one."""
         return self.white.logits(x)
 
-    def loss_gradient(
-        self, x: Array, y: Array, loss: Literal["cross_entropy", "margin", "dlr"] = "cross_entropy", /
-    ) -> tuple[Array, Array]:
-        """As :meth:`momus.targets.torch_module.TorchClassifier.loss_gradient`, on the converted module."""
-        found: tuple[Array, Array] = self.white.loss_gradient(x, y, loss)
+    def pullback(self, x: Array, slope: Slope, /) -> tuple[Array, Array]:
+        """As :meth:`momus.targets.torch_module.Differentiable.pullback`, on the converted module."""
+        found: tuple[Array, Array] = self.white.pullback(x, slope)
         return found
 
 

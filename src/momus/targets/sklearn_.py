@@ -263,8 +263,9 @@ def sklearn_target(
         classes=named if kind == "classifier" else (),
         modality=where.modality,
         shape=where.shape,
-        low=0.0 if where.modality == "image" else None,
-        high=1.0 if where.modality == "image" else None,
+        low=where.lowest,
+        high=where.highest,
+        rate=where.rate,
         files=tuple(files),
         output="values" if kind == "regressor" else "probabilities" if form is SklearnProbabilities else "labels",
     )

@@ -11,7 +11,7 @@ import numpy as np
 from momus.core.errors import TargetError
 from momus.core.samples import Column, NumpyArray, Samples
 
-Modality = Literal["image", "table", "text"]
+Modality = Literal["image", "table", "text", "audio"]
 Layout = Literal["chw", "hwc", "hw", "flat", "flat_hwc"]
 Read = Literal["uint8", "unit", "byte"]
 
@@ -25,7 +25,8 @@ class Space:
     as ``(low + p (high - low) - mean) / std`` a channel. ``size`` (h, w) asks for resizing: shorter side first, then a
     centre crop; ``crop`` is the share of the resized picture that the crop keeps (0.875: 256 to 224). ``read`` says
     how images look as read, which is what ``decode`` returns: ``uint8``, ``unit`` (floats in [0, 1]) or ``byte``
-    (floats in 0 to 255). ``plain`` hands images to the model as read, without any of this.
+    (floats in 0 to 255). ``plain`` hands images to the model as read, without any of this. ``rate`` is the sampling
+    rate of sound in Hz; shorter clips are filled up with silence to ``shape``, longer ones refused.
     """
 
     name: str
@@ -41,6 +42,17 @@ class Space:
     read: Read = "uint8"
     uint8: bool = False
     plain: bool = False
+    rate: int | None = None
+
+    @property
+    def lowest(self) -> float | None:
+        """The least canonical value: 0 of a pixel, -1 of sound; None where columns carry their own."""
+        return {"image": 0.0, "audio": -1.0}.get(self.modality)
+
+    @property
+    def highest(self) -> float | None:
+        """The greatest canonical value: 1 of pixels and sound."""
+        return {"image": 1.0, "audio": 1.0}.get(self.modality)
 
     @property
     def affine(self) -> tuple[NumpyArray, NumpyArray] | None:
@@ -52,7 +64,8 @@ class Space:
         return scale.reshape(-1, 1, 1), offset.reshape(-1, 1, 1)
 
     def encode(self, x: NumpyArray) -> NumpyArray:
-        """Data as read to canonical: float32 NCHW in [0, 1] for images, float64 (n, d) for tables, text untouched.
+        """Data as read to canonical: float32 NCHW in [0, 1] for images, float64 (n, d) for tables, text untouched,
+        float32 (n, t) in [-1, 1] for sound.
 
         Raises TargetError for another number of dimensions, channels, pixels or columns than the model takes.
         """
@@ -61,6 +74,8 @@ class Space:
             return self._encode_images(x)
         if self.modality == "table":
             return self._encode_table(x)
+        if self.modality == "audio":
+            return self._encode_sound(x)
         if x.ndim != 1:
             raise self._misfit(x, "texts come as an array (n,)")
         return x
@@ -101,7 +116,7 @@ class Space:
         got = tuple(a.shape[1:])
         if self.shape is not None and got != self.shape:
             raise self._misfit(a, f"canonical shape {got}, the target takes {self.shape}")
-        if self.shape is None and len(got) != {"image": 3, "table": 1, "text": 0}[self.modality]:
+        if self.shape is None and len(got) != {"image": 3, "table": 1, "text": 0, "audio": 1}[self.modality]:
             raise self._misfit(a, f"canonical shape {got} is not a {self.modality}")
 
     def example(self, n: int, rng: np.random.Generator) -> NumpyArray | None:
@@ -109,6 +124,8 @@ class Space:
         if self.shape is None or self.modality == "text":
             return None
         rows = np.asarray(rng.random((n, *self.shape)))
+        if self.modality == "audio":
+            return np.asarray(0.2 * rows - 0.1, np.float32)
         return np.asarray(rows, np.float32) if self.modality == "image" else rows
 
     def _misfit(self, x: Any, why: str, hint: str = "") -> TargetError:
@@ -125,6 +142,18 @@ class Space:
         if self.shape is not None and x.shape[1] != self.shape[0]:
             raise self._misfit(x, f"{x.shape[1]} columns, the model was built for {self.shape[0]}")
         return x.astype(np.float64)
+
+    def _encode_sound(self, x: NumpyArray) -> NumpyArray:
+        if x.ndim != 2 or x.dtype.kind not in "fi":
+            raise self._misfit(x, "sound comes as samples (n, t)", "Use one channel, and zeros after shorter clips")
+        a = x.astype(np.float32) / np.float32(32768) if x.dtype == np.int16 else x.astype(np.float32)
+        if a.size and not (np.isfinite(a).all() and float(np.abs(a).max()) <= 1):
+            raise self._misfit(x, "samples of sound lie in [-1, 1]", "Divide 16-bit samples by 32768")
+        if self.shape is None or a.shape[1] == self.shape[0]:
+            return a
+        if a.shape[1] > self.shape[0]:
+            raise self._misfit(x, f"clips of {a.shape[1]} samples, the model takes {self.shape[0]}", "Cut the clips")
+        return np.pad(a, ((0, 0), (0, self.shape[0] - a.shape[1])))
 
     def _encode_images(self, x: NumpyArray) -> NumpyArray:
         channels = None if self.shape is None else self.shape[0]
@@ -198,6 +227,7 @@ def space(
     size: Sequence[int] | int | None = None,
     crop: float = 1.0,
     uint8: bool = False,
+    rate: int | None = None,
     samples: Samples | None = None,
 ) -> Space:
     """The Space for settings as the card words them; ``shape`` is one sample in the model's own layout.
@@ -216,7 +246,11 @@ def space(
     if kind != "image":
         if given is None and kind == "table" and samples is not None and samples.x.ndim == 2:
             given = (samples.x.shape[1],)
-        return Space(name, kind, given if kind == "table" else None)
+        heard = None if samples is None else samples.rate
+        if rate and heard and rate != heard:
+            hint = "Resample the clips"
+            raise TargetError(f"clips have {heard} samples a second, the model takes {rate}", place=place, hint=hint)
+        return Space(name, kind, None if kind == "text" else given, rate=rate or heard)
     canonical, layout = _layout(place, given, channels, samples, side)
     low, high = (0.0, 255.0 if uint8 else 1.0) if range is None else (float(range[0]), float(range[1]))
     means, stds = _numbers(mean, 0.0), _numbers(std, 1.0)
@@ -241,7 +275,7 @@ def _modality(shape: tuple[int, ...] | None, samples: Samples | None) -> Modalit
         if samples.x.ndim == 4 or (samples.x.ndim == 3 and samples.x.dtype == np.uint8):
             return "image"
         if samples.x.ndim == 2:
-            return "table"
+            return "table" if samples.rate is None else "audio"
         if samples.x.ndim == 1 and samples.x.dtype.kind in "OUST":
             return "text"
     if shape is None:

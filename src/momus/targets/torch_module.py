@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from momus.core import digest
-from momus.core.capabilities import Array, LossName, TargetInfo
-from momus.core.errors import TargetError
+from momus.core.capabilities import Array, Slope, TargetInfo
 from momus.core.samples import NumpyArray
 from momus.targets import answers
 from momus.targets.described import Described
@@ -64,14 +63,18 @@ class TorchTarget(Described):
         return a.astype(x.dtype, copy=False) if a.dtype.kind == "f" else a
 
 
-class TorchScores(TorchTarget):
-    """A classifier whose outputs are scores, but whose inputs have no gradient (it insists on whole numbers)."""
+class TorchOutputs(TorchTarget):
+    """A module whose outputs are scores or values."""
 
     def scores(self, x: Array, /) -> Array:
-        """Logits (n, k); log-probabilities where the module ends in a softmax that could not be taken off."""
+        """Logits (n, k), or values (n, 1); log-probabilities where a softmax at the end could not be taken off."""
         a = self._tensor(x)
         with torch.no_grad():
             return self.like(x, self.net.logits(a))
+
+
+class TorchScores(TorchOutputs):
+    """A classifier whose outputs are scores, but whose inputs have no gradient (it insists on whole numbers)."""
 
     def probabilities(self, x: Array, /) -> Array:
         """softmax of the logits, (n, k)."""
@@ -80,29 +83,38 @@ class TorchScores(TorchTarget):
             return self.like(x, torch.softmax(self.net.logits(a), dim=1))
 
 
-class TorchClassifier(TorchScores):
-    """A classifier with gradients."""
+class Differentiable(TorchOutputs):
+    """Adds gradients."""
 
     def logits(self, x: Array, /) -> Array:
         return self.scores(x)
 
-    def loss_gradient(self, x: Array, y: Array, loss: LossName = "cross_entropy", /) -> tuple[Array, Array]:
-        """(logits (n, k), gradient of the summed loss by x, shape of x) from one forward and one backward pass.
+    def pullback(self, x: Array, slope: Slope, /) -> tuple[Array, Array]:
+        """(outputs (n, k), gradient by x of outputs times ``slope``) from one forward and one backward pass.
 
-        All losses grow as the attack succeeds: ``cross_entropy``; ``margin`` (best other logit minus the true one);
-        ``dlr``, the margin over the gap between the first and third logit (arXiv:2003.01690), which is ``margin``
-        where there are fewer than three classes. ``y`` holds class indices.
+        See :meth:`momus.core.capabilities.Gradients.pullback`. ``slope`` is given tensors, on the module's device.
         """
         a = self._tensor(x)
-        labels = y if isinstance(y, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(y))
-        labels = labels.to(device=a.device, dtype=torch.int64)
-        if len(labels) != len(a):
-            raise TargetError(f"{len(labels)} labels for {len(a)} rows", place=answers.place(self._info.name, x))
-        k = len(self._info.classes)
-        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < k:
-            raise TargetError(f"labels must be 0 to {k - 1}", place=answers.place(self._info.name, x))
-        logits, gradient = self.net.loss_gradient(a, labels, loss)
-        return self.like(x, logits), self.like(x, gradient)
+        as_given = slope if isinstance(x, torch.Tensor) else _numpy_slope(slope)
+        outputs, gradient = self.net.pullback(a, as_given)
+        return self.like(x, outputs), self.like(x, gradient)
+
+
+def _numpy_slope(slope: Slope) -> Slope:
+    """For a caller who works in NumPy: outputs reach the slope as NumPy and its weights come back as a tensor."""
+
+    def weigh(outputs: Array, rows: slice) -> Array:
+        return torch.as_tensor(np.asarray(slope(outputs.cpu().numpy(), rows)), device=outputs.device)
+
+    return weigh
+
+
+class TorchClassifier(Differentiable, TorchScores):
+    """A classifier with gradients."""
+
+
+class TorchRegressor(Differentiable):
+    """A regressor, or a detector with one output, with gradients: scores and logits are its values (n, 1)."""
 
 
 class Retrained:
@@ -137,3 +149,7 @@ class TorchScoresTrains(Retrained, TorchScores):
 
 class TorchClassifierTrains(Retrained, TorchClassifier):
     """TorchClassifier that can be trained again."""
+
+
+class TorchRegressorTrains(Retrained, TorchRegressor):
+    """TorchRegressor that can be trained again."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch.nn import functional
 
-from momus.core.capabilities import LossName
-from momus.core.errors import TargetError
+from momus.core.capabilities import Slope
 from momus.targets import answers
 from momus.targets.spaces import Space
 
@@ -72,10 +70,17 @@ class Net:
         return out
 
     def forward(self, a: Tensor, *, whole: bool | None = None) -> Tensor:
-        """Logits (n, k) of one batch, whatever the module returns."""
+        """Logits (n, k) of one batch, whatever the module returns; values (n, 1) of a regressor."""
         out = self.raw(a, whole=self.whole if whole is None else whole)
         if out.ndim == 2 and out.shape[1] == 1:
             out = out[:, 0]
+        if self.reading == "values":
+            if out.ndim != 1:
+                raise answers.bad_answer(
+                    self.name, a, f"the model returned shape {tuple(out.shape)}, expected one value"
+                )
+            self._finite(a, out)
+            return out[:, None]
         if out.ndim == 1 and self.k == 2:
             one = out if self.reading == "logits" else torch.logit(out, eps=answers.TINY)
             out = torch.stack([torch.zeros_like(one), one], dim=1)
@@ -95,7 +100,7 @@ class Net:
 
     def logits(self, a: Tensor) -> Tensor:
         if not len(a):
-            return a.new_zeros((0, self.k))
+            return a.new_zeros((0, 1 if self.reading == "values" else self.k))
         return _joined([self.forward(part) for part in self.chunks(a)])
 
     def decisions(self, a: Tensor) -> Tensor:
@@ -116,20 +121,20 @@ class Net:
                 raise answers.bad_answer(self.name, a, f"the model returned label {int(out.max())} of {self.k} classes")
         return out
 
-    def loss_gradient(self, a: Tensor, y: Tensor, loss: LossName) -> tuple[Tensor, Tensor]:
+    def pullback(self, a: Tensor, slope: Slope) -> tuple[Tensor, Tensor]:
         if not len(a):
-            return a.new_zeros((0, self.k)), torch.zeros_like(a)
-        score = losses(loss, self.k)
+            return a.new_zeros((0, 1 if self.reading == "values" else self.k)), torch.zeros_like(a)
         outputs, gradients = [], []
         start = 0
         for part in self.chunks(a):
             leaf = part.detach().requires_grad_(True)
             with torch.enable_grad():
                 z = self.forward(leaf, whole=False)
-                total = score(z, y[start : start + len(part)])
-            if not total.requires_grad:
+            if not z.requires_grad:
                 raise answers.bad_answer(self.name, a, "the output does not depend on the input by a gradient")
-            (g,) = torch.autograd.grad(total, leaf)
+            with torch.no_grad():
+                weights = slope(z.detach(), slice(start, start + len(part)))
+            (g,) = torch.autograd.grad(z, leaf, grad_outputs=weights.to(z.dtype))
             outputs.append(z.detach())
             gradients.append(g)
             start += len(part)
@@ -147,28 +152,6 @@ class Net:
                 self.name, a, f"the model returned NaN or infinity for {int(bad.sum())} rows, "
                 f"first row {int(bad.int().argmax())} of its batch",
             )  # fmt: skip
-
-
-def losses(name: LossName, k: int) -> Callable[[Tensor, Tensor], Tensor]:
-    """The summed loss by its name; ``dlr`` needs three classes and is ``margin`` below that."""
-    if name == "cross_entropy":
-        return lambda z, y: functional.cross_entropy(z, y, reduction="sum")
-    if name not in ("margin", "dlr"):
-        raise TargetError(f"no loss '{name}'", hint="One of cross_entropy, margin, dlr")
-    return _dlr if name == "dlr" and k >= 3 else _margin
-
-
-def _margin(z: Tensor, y: Tensor) -> Tensor:
-    true = functional.one_hot(y, z.shape[1]).bool()
-    other = z.masked_fill(true, -torch.inf).amax(dim=1)
-    return (other - z.gather(1, y[:, None])[:, 0]).sum()
-
-
-def _dlr(z: Tensor, y: Tensor) -> Tensor:
-    top = z.topk(3, dim=1).values
-    own = z.gather(1, y[:, None])[:, 0]
-    other = z.masked_fill(functional.one_hot(y, z.shape[1]).bool(), -torch.inf).amax(dim=1)
-    return ((other - own) / (top[:, 0] - top[:, 2] + 1e-12)).sum()
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

@@ -21,6 +21,8 @@ from momus.targets.torch_module import (
     Hook,
     TorchClassifier,
     TorchClassifierTrains,
+    TorchRegressor,
+    TorchRegressorTrains,
     TorchScores,
     TorchScoresTrains,
     TorchTarget,
@@ -76,11 +78,14 @@ def torch_target(
         form = TorchScores if net.whole and not _float_agrees(net, batch) else TorchClassifier
         if form is TorchScores:
             notes.append("no gradients: the module needs whole-number pixels")
+    elif net.reading == "values" and not net.whole:
+        form = TorchRegressor
     hook: Hook | None = None
     if train is not None:
         hook = _hook(train, net, batch, wish)
         again: dict[type[TorchTarget], Any] = {
             TorchTarget: TorchTargetTrains, TorchScores: TorchScoresTrains, TorchClassifier: TorchClassifierTrains,
+            TorchRegressor: TorchRegressorTrains,
         }  # fmt: skip
         form = again[form]
     randomised = batch is not None and _randomised(net, batch)
@@ -97,8 +102,9 @@ def torch_target(
         classes=named if task == "classifier" else (),
         modality=where.modality,
         shape=where.shape,
-        low=0.0 if where.modality == "image" else None,
-        high=1.0 if where.modality == "image" else None,
+        low=where.lowest,
+        high=where.highest,
+        rate=where.rate,
         files=tuple(files),
         output=net.reading,
         notes=tuple(notes),

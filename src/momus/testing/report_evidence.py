@@ -6,7 +6,18 @@ import math
 import struct
 import zlib
 
-from momus.core.evidence import Bars, Evidence, Excerpt, FileMark, Grid, Line, Picture, Pictures, Series, Table
+from momus.core.evidence import (
+    Bars,
+    Evidence,
+    Excerpt,
+    FileMark,
+    Grid,
+    Line,
+    Picture,
+    Pictures,
+    Series,
+    Table,
+)
 
 
 def png(pixels: list[list[int]]) -> bytes:

@@ -49,7 +49,7 @@ def test_pictures_fall_where_epsilon_exceeds_the_distance(bright):
 
 def test_gradients_are_not_needed(bright):
     target, samples = bright([0.4, 0.6], slope=0.0)
-    del type(target).loss_gradient
+    del type(target).pullback
     assert square(target, test=samples, epsilon=0.2, queries=50).value == 1.0
 
 
@@ -58,7 +58,7 @@ def _whole_class(linear_target):
     """Some tests take an ability away from the shared class: put it back."""
     kept = dict(vars(linear_target))
     yield
-    for name in ("loss_gradient",):
+    for name in ("pullback",):
         setattr(linear_target, name, kept[name])
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from momus.core.capabilities import Array, Gradients, LossName, to_numpy
+from momus.core.capabilities import Array, Gradients, to_numpy
 from momus.core.errors import BudgetSpent
 from momus.core.probe import Trial
 from momus.core.records import Caveat
 from momus.core.samples import NumpyArray
 from momus.methods import masking
 from momus.methods.ascent import Found, pgd, to_host
-from momus.methods.losses import margin
+from momus.methods.losses import Loss, margin, slope_of
 from momus.methods.square_search import square, table_search
 from momus.probes.perturbation._inputs import Inputs, reserved, rows_within
 
@@ -36,7 +36,7 @@ class Attack:
         self,
         index: NumpyArray,
         rng: np.random.Generator,
-        loss: LossName,
+        loss: Loss,
         *,
         epsilon: float | None = None,
         steps: int = 0,
@@ -45,7 +45,7 @@ class Attack:
 
         def loss_gradient(x: Array, y: Array) -> tuple[Array, Array]:
             self.ask(len(x))
-            return self.target.loss_gradient(x, y, loss)
+            return self.target.pullback(x, slope_of(loss, y))
 
         radius = self.inputs.epsilon if epsilon is None else epsilon
         x, y = self.inputs.at(index)
