@@ -116,6 +116,7 @@ class Best:
         xp = array_namespace(x)
         self.xp = xp
         self.objective = objective
+        self.start = x
         self.x = xp.asarray(x, copy=True)
         self.margin = xp.full((x.shape[0],), xp.inf, dtype=x.dtype, device=device(x))
         self.fooled = xp.zeros((x.shape[0],), dtype=xp.bool, device=device(x))

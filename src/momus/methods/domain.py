@@ -44,7 +44,8 @@ class Domain:
 
     ``measured`` marks what epsilon governs (None: all). ``whole`` marks integer columns (None: none). ``groups`` are
     one-hot groups as tuples of column indices; ``codes`` maps a code column to its permitted values. What is neither
-    measured nor in ``groups`` or ``codes`` is out of reach. Build it with :meth:`image` or :meth:`table`.
+    measured nor in ``groups`` or ``codes`` is out of reach. ``padded`` pins the zeros that fill up a shorter clip.
+    Build it with :meth:`image`, :meth:`sound` or :meth:`table`.
     """
 
     low: Array | float = 0.0
@@ -56,6 +57,7 @@ class Domain:
     codes: tuple[tuple[int, tuple[float, ...]], ...] = ()
     switches: int = 1
     names: tuple[str, ...] = ()
+    padded: bool = False
 
     @property
     def discrete(self) -> bool:
@@ -66,6 +68,11 @@ class Domain:
     def image(cls, low: float = 0.0, high: float = 1.0) -> Domain:
         """Every pixel may take every value in [low, high]; epsilon is in the same units."""
         return cls(low=low, high=high)
+
+    @classmethod
+    def sound(cls) -> Domain:
+        """Every sample of a clip may move within [-1, 1]; the zeros that fill up a shorter clip stay zeros."""
+        return cls(low=-1.0, high=1.0, padded=True)
 
     @classmethod
     def table(cls, samples: Samples, reference: Samples | None = None, *, switches: int = 1) -> Domain:
@@ -145,6 +152,9 @@ class Domain:
             low, high = xp.maximum(low, x0 - epsilon * self.scale), xp.minimum(high, x0 + epsilon * self.scale)
         if self.measured is not None:
             low, high = xp.where(self.measured, low, x0), xp.where(self.measured, high, x0)
+        if self.padded:
+            inside = _before_the_end(x0)
+            low, high = xp.where(inside, low, x0), xp.where(inside, high, x0)
         return low, high
 
     def distance(self, x: Array, x0: Array, norm: Norm) -> Array:
@@ -225,6 +235,8 @@ class Domain:
                 moved & ((x < self.low - unit * self.scale) | (x > self.high + unit * self.scale)) & self._grew(x, x0)
             ),
         }
+        if self.padded:
+            broken["changed after the clip's end"] = some(moved & ~_before_the_end(x0))
         if self.measured is not None:
             reach = self._reach(x)
             broken["a column out of reach was changed"] = some(moved & ~reach)
@@ -268,6 +280,13 @@ class Domain:
             "an unknown category": unknown,
             "too many categories switched": count > self.switches,
         }
+
+
+def _before_the_end(x: Array) -> Array:
+    """(n, t) booleans: there is still something other than zero from here to the end of the clip."""
+    xp = array_namespace(x)
+    ahead = xp.cumulative_sum(xp.flip(xp.abs(x), axis=1), axis=1)
+    return xp.flip(ahead, axis=1) > 0
 
 
 def _bound(declared: float | None, values: NumpyArray, pick: Any) -> float:

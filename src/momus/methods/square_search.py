@@ -16,6 +16,7 @@ from momus.core.errors import BudgetSpent
 from momus.core.samples import NumpyArray
 from momus.methods.ascent import Best, Found, rows_for
 from momus.methods.domain import Domain, Norm, per_row, row_norm
+from momus.methods.objectives import MISCLASSIFIED, Objective
 
 Array = Any
 Scores = Callable[[Array], Array]
@@ -44,8 +45,9 @@ def square(
     start: float = 0.8,
     rng: np.random.Generator,
     rows: int | None = None,
+    objective: Objective = MISCLASSIFIED,
 ) -> Found:
-    """Square attack on images (n, c, h, w), untargeted, at most ``queries`` model rows an input (the clean one counts).
+    """Square attack on images (n, c, h, w), at most ``queries`` model rows an input (the clean one counts).
 
     ``start`` is the share of pixels in the first window. ``domain`` must be an image range. A spent budget returns the
     best so far, ``complete`` False. Inputs that are wrong to begin with come back unchanged after one query.
@@ -56,7 +58,7 @@ def square(
     def propose(best: Array, x0: Array, k: NumpyArray, draw: np.random.Generator) -> Array:
         return step(best, x0, k, draw, space, epsilon, share(k, queries, start))
 
-    return _search(scores, x, y, propose, queries, rng, rows or rows_for(x))
+    return _search(scores, Best(x, objective), y, propose, queries, rng, rows or rows_for(x))
 
 
 def table_search(
@@ -71,6 +73,7 @@ def table_search(
     start: float = 0.8,
     rng: np.random.Generator,
     rows: int | None = None,
+    objective: Objective = MISCLASSIFIED,
 ) -> Found:
     """Random search over the rows of a table (n, d) inside ``domain``; at most ``queries`` model rows an input.
 
@@ -83,15 +86,15 @@ def table_search(
     def propose(best: Array, x0: Array, k: NumpyArray, draw: np.random.Generator) -> Array:
         return features.propose(best, x0, draw, space, epsilon, norm, share(k, queries, start))
 
-    return _search(scores, x, y, propose, queries, rng, rows or rows_for(x))
+    return _search(scores, Best(x, objective), y, propose, queries, rng, rows or rows_for(x))
 
 
 def _search(
-    scores: Scores, x: Array, y: Array, propose: Propose, queries: int, rng: np.random.Generator, rows: int
+    scores: Scores, best: Best, y: Array, propose: Propose, queries: int, rng: np.random.Generator, rows: int
 ) -> Found:
     """The loop both share. Step 0 asks the input itself, every later step one proposal, accepted if no worse."""
+    x = best.start
     xp = array_namespace(x)
-    best = Best(x)
     n, entered = x.shape[0], 0
     index = np.zeros(0, dtype=np.int64)
     k = np.zeros(0, dtype=np.int64)

@@ -12,7 +12,7 @@ from momus.core.records import Caveat
 from momus.core.samples import NumpyArray
 from momus.methods import masking
 from momus.methods.ascent import Found, pgd, to_host
-from momus.methods.losses import Loss, margin, slope_of
+from momus.methods.losses import Loss
 from momus.methods.square_search import square, table_search
 from momus.probes.perturbation._inputs import Inputs, reserved, rows_within
 
@@ -45,7 +45,7 @@ class Attack:
 
         def loss_gradient(x: Array, y: Array) -> tuple[Array, Array]:
             self.ask(len(x))
-            return self.target.pullback(x, slope_of(loss, y))
+            return self.target.pullback(x, lambda out, rows: self.inputs.objective.slope(out, y[rows], loss))
 
         radius = self.inputs.epsilon if epsilon is None else epsilon
         x, y = self.inputs.at(index)
@@ -62,6 +62,7 @@ class Attack:
             domain=self.inputs.domain,
             rng=rng,
             rows=rows_within(self.trial, x),
+            objective=self.inputs.objective,
         )
 
 
@@ -88,7 +89,7 @@ def closer(attack: Attack, found: Found, rng: np.random.Generator) -> Array:
 def signs(target: Gradients, attack: Attack, found: Found, rng: np.random.Generator) -> tuple[tuple[Caveat, ...], int]:
     """Signs of gradient masking, from at most 25 survivors, and how many of them a black-box attack fooled."""
     inputs = attack.inputs
-    before = to_numpy(inputs.scores)
+    before = to_numpy(inputs.outputs)
     left = np.flatnonzero(~to_numpy(found.fooled))
     seen: list[Caveat | None] = [
         masking.flat_gradients(found.flat),
@@ -97,7 +98,7 @@ def signs(target: Gradients, attack: Attack, found: Found, rng: np.random.Genera
     ]
     beaten = 0
     if len(left) and inputs.epsilon and found.complete:
-        untouched = to_numpy(margin(inputs.scores, inputs.y))[inputs.chosen[left]]
+        untouched = to_numpy(inputs.objective.margin(inputs.outputs, inputs.y))[inputs.chosen[left]]
         seen.append(masking.flat_loss(untouched, to_numpy(found.margin)[left]))
         few = inputs.chosen[np.sort(rng.choice(left, min(25, len(left)), replace=False))]
         try:
@@ -125,11 +126,12 @@ def _black_box(attack: Attack, index: NumpyArray, rng: np.random.Generator) -> i
         noise = np.where(rng.random(tuple(x.shape)) < 0.5, -1.0, 1.0) * inputs.epsilon
         noisy = x + xp.asarray(noise, dtype=x.dtype, device=device(x)) * domain.scale
         point = domain.project(noisy, x, inputs.epsilon, inputs.norm)
-        fooled |= to_host(xp.argmax(attack.scores(point), axis=1) != y)
+        fooled |= to_host(inputs.objective.won(attack.scores(point), y))
     search = square if inputs.is_image else table_search
     found = search(
-        attack.scores, x, y, epsilon=inputs.epsilon, queries=40, norm=inputs.norm, domain=inputs.domain, rng=rng
-    )
+        attack.scores, x, y, epsilon=inputs.epsilon, queries=40, norm=inputs.norm, domain=inputs.domain, rng=rng,
+        objective=inputs.objective,
+    )  # fmt: skip
     if not found.complete:
         raise BudgetSpent
     return int((fooled | to_numpy(found.fooled)).sum())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from momus.core.capabilities import Array, Scores, to_numpy
+from momus.core.capabilities import Array, Predicts, to_numpy
 from momus.core.errors import BudgetSpent
 from momus.core.evidence import Cell, Picture, Pictures, Table
 from momus.core.samples import NumpyArray
@@ -15,21 +15,21 @@ from momus.probes.perturbation._inputs import Inputs
 SHOWN = 4
 
 
-def pictures(target: Scores, inputs: Inputs, x: Array, won: NumpyArray, labels: NumpyArray) -> list[Pictures | Table]:
+def pictures(target: Predicts, inputs: Inputs, x: Array, won: NumpyArray, labels: NumpyArray) -> list[Pictures | Table]:
     """Original, adversarial and enlarged difference of a few successes, of different classes where there are any."""
     index = _few(won, to_numpy(inputs.y)[inputs.chosen])
     if not len(index):
         return []
     before, after = _native(inputs.at(inputs.chosen)[0], index), _native(x, index)
-    sure0, sure1 = _confidence(target, before), _confidence(target, after)
+    sure0, sure1 = _confidence(target, inputs, before), _confidence(target, inputs, after)
     original, changed = to_numpy(before), to_numpy(after)
     low, high = float(inputs.domain.low), float(inputs.domain.high)
     largest = max(float(np.abs(changed - original).max()), 1e-9)
     factor = max(1, int(0.5 * (high - low) / largest))
-    true = to_numpy(inputs.y)[inputs.chosen][index]
+    true = inputs.answers[inputs.chosen][index]
     rows = []
     for i, j in enumerate(index):
-        was, now = _name(inputs, int(true[i])), _name(inputs, int(labels[j]))
+        was, now = _name(inputs, true[i]), _name(inputs, labels[j])
         difference = 0.5 + factor * (changed[i] - original[i]) / (high - low)
         rows.append(
             (
@@ -43,17 +43,17 @@ def pictures(target: Scores, inputs: Inputs, x: Array, won: NumpyArray, labels: 
 
 
 def changed_columns(
-    target: Scores, inputs: Inputs, x: Array, won: NumpyArray, labels: NumpyArray
+    target: Predicts, inputs: Inputs, x: Array, won: NumpyArray, labels: NumpyArray
 ) -> list[Pictures | Table]:
     """The columns that were changed in a few successes, fewest changes first."""
     original, changed = to_numpy(inputs.at(inputs.chosen)[0]), to_numpy(x)
-    true = to_numpy(inputs.y)[inputs.chosen]
+    true = inputs.answers[inputs.chosen]
     differs = (original != changed) & ~(np.isnan(original) & np.isnan(changed))
     index = np.flatnonzero(won)
     index = index[np.argsort(differs[index].sum(axis=1), kind="stable")][:SHOWN]
     rows: list[tuple[Cell, ...]] = []
     for j in index:
-        verdict = f"{_name(inputs, int(true[j]))} → {_name(inputs, int(labels[j]))}"
+        verdict = f"{_name(inputs, true[j])} → {_name(inputs, labels[j])}"
         rows += [
             (int(inputs.chosen[j]), column, before, after, verdict)
             for column, before, after in _changes(inputs, original[j], changed[j], differs[j])
@@ -91,16 +91,20 @@ def _native(x: Array, index: NumpyArray) -> Array:
     return x[array_namespace(x).asarray(index, device=device(x))]
 
 
-def _confidence(target: Scores, x: Array) -> list[str]:
-    """', 93%' of each row's winning class by softmax of the scores; empty where the budget is spent."""
+def _confidence(target: Predicts, inputs: Inputs, x: Array) -> list[str]:
+    """', 93%' of each row's winning class by softmax of the scores; empty without scores or budget, or for values."""
+    if inputs.scores is None or not inputs.classes:
+        return [""] * len(x)
     try:
-        z = to_numpy(target.scores(x)).astype(float)
+        z = to_numpy(target.scores(x)).astype(float)  # type: ignore[attr-defined]
     except BudgetSpent:
         return [""] * len(x)
     e = np.exp(z - z.max(axis=1, keepdims=True))
     return [f", {p:.0%}" for p in e.max(axis=1) / e.sum(axis=1)]
 
 
-def _name(inputs: Inputs, label: int) -> str:
-    classes = inputs.samples.classes
+def _name(inputs: Inputs, answer: float) -> str:
+    if not inputs.classes:
+        return f"{answer:.4g}"
+    classes, label = inputs.samples.classes, int(answer)
     return classes[label] if 0 <= label < len(classes) else f"class {label}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from momus.core.capabilities import Array, Scores, to_numpy
+from momus.core.capabilities import Array, Predicts, to_numpy
 from momus.core.errors import BudgetSpent
 from momus.core.evidence import Line, Series
 from momus.core.probe import Trial
@@ -32,7 +32,7 @@ class Checked:
     asked: bool
 
 
-def recheck(target: Scores, inputs: Inputs, found: Found) -> Checked:
+def recheck(target: Predicts, inputs: Inputs, found: Found) -> Checked:
     """Every example the attack calls a success, looked at afresh: inside the domain, and really misclassified.
 
     Asks ``predict``, which no attack uses. Where the budget ends first the attack's own answers stand, ``asked`` False.
@@ -40,7 +40,7 @@ def recheck(target: Scores, inputs: Inputs, found: Found) -> Checked:
     x0, y = inputs.at(inputs.chosen)
     claimed = np.flatnonzero(to_numpy(found.fooled))
     won = np.zeros(len(y), dtype=bool)
-    labels = to_numpy(y).copy()
+    labels = inputs.answers[inputs.chosen].copy()
     if not len(claimed):
         return Checked(found.x, won, labels, {}, 0, True)
     native = array_namespace(x0).asarray(claimed, device=device(x0))
@@ -53,7 +53,7 @@ def recheck(target: Scores, inputs: Inputs, found: Found) -> Checked:
         rows = max(rows_for(x), 64)
         now = np.concatenate([to_numpy(target.predict(x[i : i + rows])) for i in range(0, len(claimed), rows)])
         labels[claimed] = now
-        fooled = now != to_numpy(y)[claimed]
+        fooled = inputs.won(now, to_numpy(y)[claimed])
     except BudgetSpent:
         asked, fooled = False, np.ones(len(claimed), dtype=bool)
     won[claimed] = legal & fooled
@@ -67,7 +67,7 @@ def recheck(target: Scores, inputs: Inputs, found: Found) -> Checked:
     )
 
 
-def nearest(target: Scores, inputs: Inputs, checked: Checked, closest: Array, halvings: int = 6) -> NumpyArray:
+def nearest(target: Predicts, inputs: Inputs, checked: Checked, closest: Array, halvings: int = 6) -> NumpyArray:
     """(m,) distances at which the successes still succeed, by halving the way back to the original; inf for the rest.
 
     ``closest`` (m, ...) holds examples that lie nearer than those that were re-checked, or the same ones.
@@ -91,7 +91,7 @@ def nearest(target: Scores, inputs: Inputs, checked: Checked, closest: Array, ha
             for _ in range(halvings):
                 middle = (low + share) / 2
                 point = x0 + (x - x0) * per_row(xp.asarray(middle, dtype=x.dtype, device=device(x)), x)
-                fooled = to_numpy(target.predict(point)) != y
+                fooled = inputs.won(to_numpy(target.predict(point)), y)
                 share, low = np.where(fooled, middle, share), np.where(fooled, low, middle)
         except BudgetSpent:
             pass  # the shares known so far are bounds too, only wider
@@ -101,7 +101,7 @@ def nearest(target: Scores, inputs: Inputs, checked: Checked, closest: Array, ha
 
 
 def conclude(
-    target: Scores,
+    target: Predicts,
     trial: Trial,
     inputs: Inputs,
     found: Found,
@@ -113,13 +113,16 @@ def conclude(
 ) -> Measurement:
     """The measurement: share of the inputs that the model gets right and the attack turned wrong.
 
+    For a regressor every input counts as right, and turned means moved by more than the tolerance.
+
     ``closest`` holds nearer examples where the attack looked for them; distances are then measured there.
     """
     checked = recheck(target, inputs, found)
     distances = nearest(target, inputs, checked, found.x if closest is None else closest)
     n, right, won = len(inputs.right), int(inputs.right.sum()), int(checked.won.sum())
-    show = pictures if inputs.is_image else changed_columns
-    evidence = [*show(target, inputs, checked.x, checked.won, checked.labels), _against_epsilon(inputs, distances, n)]
+    show = {"image": pictures, "table": changed_columns}.get(inputs.modality)
+    seen = show(target, inputs, checked.x, checked.won, checked.labels) if show else []
+    evidence = [*seen, _against_epsilon(inputs, distances, n)]
     numbers = [
         Figure(name="clean_accuracy", value=right / n if n else 0.0, ci=wilson(right, n), n=n),
         Figure(
@@ -133,7 +136,7 @@ def conclude(
     ]
     if won:
         typical = float(np.median(distances[checked.won]))
-        unit = "of the data range" if inputs.is_image else "in units of each column's scale"
+        unit = "in units of each column's scale" if inputs.modality == "table" else "of the data range"
         numbers.append(
             Figure(name="median_distortion", value=typical, n=won, note=f"{inputs.norm}, {unit}, of the fooled")
         )
@@ -145,7 +148,7 @@ def conclude(
         wilson(won, right),
         right,
         # What a pass must be read with; switches are changes of category, which pictures have none of.
-        scope={"epsilon": inputs.epsilon, **scope, **({"switches": None} if inputs.is_image else {})},
+        scope={"epsilon": inputs.epsilon, **scope, **({} if inputs.modality == "table" else {"switches": None})},
         figures=numbers,
         evidence=[e for e in evidence if e is not None],
         caveats=(*_caveats(inputs, found, checked, n, right), *caveats),
@@ -166,7 +169,7 @@ def _caveats(inputs: Inputs, found: Found, checked: Checked, n: int, right: int)
         message = f"no input may be changed at epsilon {inputs.epsilon:g}, so nothing was attacked"
         out.append(Caveat(code="nothing-to-move", message=message, blocks="both"))
     labels = to_numpy(inputs.y)
-    if n > 1 and len(np.unique(labels)) < 2:
+    if n > 1 and inputs.classes and len(np.unique(labels)) < 2:
         out.append(Caveat(code="one-class", message="all inputs carry the same label: the other classes are untested"))
     if not (found.complete and inputs.complete):
         out.append(
@@ -191,7 +194,7 @@ def _caveats(inputs: Inputs, found: Found, checked: Checked, n: int, right: int)
     return out
 
 
-def _after_rounding(target: Scores, inputs: Inputs, checked: Checked) -> list[Figure]:
+def _after_rounding(target: Predicts, inputs: Inputs, checked: Checked) -> list[Figure]:
     """Share of the successful pictures that still fool the model once stored in the format they came in."""
     if not inputs.is_image:
         return []
@@ -203,7 +206,7 @@ def _after_rounding(target: Scores, inputs: Inputs, checked: Checked) -> list[Fi
         again = target.encode(stored)
         if tuple(again.shape[1:]) != tuple(x0.shape[1:]):
             return []
-        kept = int((to_numpy(target.predict(again)) != to_numpy(y)[index]).sum())
+        kept = int(inputs.won(to_numpy(target.predict(again)), to_numpy(y)[index]).sum())
     except BudgetSpent:
         return []
     note = "share of the fooling pictures that still fool when saved as files of the original kind"

@@ -11,7 +11,6 @@ from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Figure, Knowledge, Measurement
 from momus.methods import masking
 from momus.methods.ascent import Found
-from momus.methods.losses import margin
 from momus.methods.square_search import square as search_image
 from momus.methods.square_search import table_search
 from momus.probes.perturbation._inputs import Inputs, prepare, reserved, rows_within
@@ -114,6 +113,7 @@ def _attack(
         domain=inputs.domain,
         rng=rng,
         rows=rows_within(trial, x),
+        objective=inputs.objective,
     )
 
 
@@ -123,13 +123,13 @@ def _signs(
     """Signs that the search could not see its way: random or constant scores, margins that never moved."""
     signs = [
         masking.randomised(target.info.randomised),
-        masking.constant(to_numpy(inputs.scores)),
+        masking.constant(to_numpy(inputs.outputs)),
         masking.few_queries(queries),
     ]
     left = np.flatnonzero(~to_numpy(found.fooled))
     if not len(left) or not inputs.epsilon or not found.complete:
         return masking.present(signs)
-    before = margin(inputs.scores, inputs.y)
+    before = inputs.objective.margin(inputs.outputs, inputs.y)
     if inputs.is_image:
         signs.append(masking.flat_loss(to_numpy(before)[inputs.chosen[left]], to_numpy(found.margin)[left]))
         few = inputs.chosen[np.sort(rng.choice(left, min(10, len(left)), replace=False))]
