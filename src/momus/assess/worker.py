@@ -142,7 +142,7 @@ def _read(request: Mapping[str, Any], role: str) -> Any:
 
     target = request["target"]
     cards = {name: DataCard.model_validate(card) for name, card in request["data"].items()}
-    task = target["task"] if target["task"] in ("classifier", "regressor") else None
+    task = target["task"] if target["task"] in ("classifier", "regressor", "generator") else None
     return read_data(
         cards[role],
         Path(request["base"]),

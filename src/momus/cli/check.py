@@ -56,7 +56,7 @@ def _read(card: Any) -> dict[str, Any]:
         if section.loader:
             continue
         siblings = [s for name, s in card.data.items() if name != role and not s.loader]
-        task = first.task if first and first.task in ("classifier", "regressor") else None
+        task = first.task if first and first.task in ("classifier", "regressor", "generator") else None
         try:
             samples = read_data(
                 section,

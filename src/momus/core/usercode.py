@@ -75,6 +75,17 @@ def takes(function: Callable[..., Any]) -> int | None:
     return sum(p.kind in kinds and p.default is p.empty for p in parameters)
 
 
+def keywords(function: Callable[..., Any]) -> set[str] | None:
+    """Names a function takes as keywords; None where it takes any, or Python cannot tell."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+
+
 def where(raised: BaseException, fallback: str) -> str:
     """file:line of the innermost frame that is the user's own code."""
     if isinstance(raised, SyntaxError) and raised.filename:

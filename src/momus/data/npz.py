@@ -79,7 +79,9 @@ def of_arrays(
     if y is not None:
         frame = Frame(source, ("labels",), [_plain(y)])
         fractions = y.dtype.kind == "f" and bool((y != np.rint(y)).any())
-        if task == "regressor" or (task is None and fractions and not classes):
+        if task == "generator":
+            labels, found = np.array(texts_of(_plain(y)), dtype=object), ()
+        elif task == "regressor" or (task is None and fractions and not classes):
             labels, found = meaning.values(frame, "labels"), ()
         else:
             labels, found = meaning.labels(frame, "labels", classes)

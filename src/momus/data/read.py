@@ -17,7 +17,7 @@ from momus.core.samples import Column, NumpyArray, Samples
 from momus.data import columns as meaning
 from momus.data.frame import Frame, texts_of
 
-Task = Literal["classifier", "regressor"]
+Task = Literal["classifier", "regressor", "generator"]
 _BY_SUFFIX = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -48,7 +48,8 @@ def read_data(
     card, base : the card's section and the folder its paths are meant from.
     classes : class names in the order of the model's outputs; the data card's own come first. Without any, whole
         numbers from 0 on are class indices themselves and texts are numbered in sorted order.
-    task : ``regressor`` reads labels as values. None reads labels with fractions as values, all others as classes.
+    task : ``regressor`` reads labels as values, ``generator`` as texts. None reads labels with fractions as values, all
+        others as classes.
     size : (height, width) that pictures of differing sizes are brought to.
     siblings : the other data sets of the card. Categories and class names that the card does not list are collected
         over all of them, so that one code means one thing in every set.
@@ -173,6 +174,8 @@ def _labels(
         return None, classes
     raw = frame.columns[frame.index(card.label, "label column")]
     fractions = raw.dtype.kind == "f" and bool((raw != np.rint(raw))[np.isfinite(raw)].any())
+    if task == "generator":
+        return np.array(texts_of(raw), dtype=object), ()
     if task == "regressor" or (task is None and fractions and not classes):
         return meaning.values(frame, card.label), ()
     if not classes and raw.dtype == object:

@@ -51,6 +51,13 @@ class Target:
         return callable_target(function, **settings)
 
     @staticmethod
+    def from_object(model: Any, **settings: Any) -> Any:
+        """An object whose methods are its abilities: see :func:`momus.targets.object_.object_target`."""
+        from momus.targets.object_ import object_target
+
+        return object_target(model, **settings)
+
+    @staticmethod
     def from_policy(act: Any, env: Mapping[str, Any], **settings: Any) -> Any:
         """A policy and its environments: see :func:`momus.targets.policy.policy_target`."""
         from momus.targets.policy import policy_target

@@ -43,17 +43,23 @@ def open_target(card: TargetCard, base: Path, *, allow_unsafe: bool = False, sam
         return open_files(card, base)
     path = None if card.path is None else existing(base / card.path)
     if not allow_unsafe:
-        for artifact in [*([] if path is None else [path]), *(existing(base / f) for f in card.files)]:
+        for artifact in inside([*([] if path is None else [path]), *(existing(base / f) for f in card.files)]):
             refuse_unless_clean(artifact)
             refuse_unless_approved(artifact, card.digests)
     opener = {
         "sklearn": _sklearn, "torch": _torch, "onnx": _onnx, "callable": _callable, "policy": _policy,
+        "object": _object,
     }[card.adapter]  # fmt: skip
     with _importable(base):
         target = opener(card, base, path, samples)
         if samples is not None and target.info.task == "classifier":
             target._info = replace(target.info, notes=(*target.info.notes, *_guessing(target, samples)))
         return target
+
+
+def inside(paths: list[Path]) -> list[Path]:
+    """The files themselves: folders are opened into what lies below them."""
+    return [f for p in paths for f in (sorted(q for q in p.rglob("*") if q.is_file()) if p.is_dir() else [p])]
 
 
 def _guessing(target: Any, samples: Samples) -> tuple[str, ...]:
@@ -132,7 +138,7 @@ def _code_digest(card: TargetCard, base: Path, path: Path | None) -> str:
     """One digest over the artifact and the code that builds it."""
     files = [f for a in (card.factory, card.train, card.goal) if (f := usercode.code_file(a, base)) and f.is_file()]
     parts = ([path] if path else []) + [existing(base / f) for f in card.files] + files
-    return digest.of_value([digest.of_files(p for p in parts if p.is_file()), card.factory, dict(card.options)])
+    return digest.of_value([digest.of_files(p for p in inside(parts) if p.is_file()), card.factory, dict(card.options)])
 
 
 def _train(card: TargetCard, base: Path) -> Any:
@@ -244,6 +250,27 @@ def _callable(card: TargetCard, base: Path, path: Path | None, samples: Samples 
         columns=() if samples is None else samples.columns,
         samples=samples,
         train=_train(card, base),
+        identity=_code_digest(card, base, path),
+        files=tuple(str(p) for p in [path] if p),
+        **_input(card),
+    )
+
+
+def _object(card: TargetCard, base: Path, path: Path | None, samples: Samples | None) -> Any:
+    from momus.targets.object_ import object_target
+
+    address = str(card.factory)
+    given: dict[str, Any] = {} if path is None else {"path": str(path)}
+    if card.files:
+        given["files"] = [str(existing(base / f)) for f in card.files]
+    wanted = usercode.keywords(usercode.load(address, base))
+    options = {k: v for k, v in given.items() if wanted is None or k in wanted} | dict(card.options)
+    return object_target(
+        usercode.made(address, base, options),
+        name=card.name,
+        task=card.task if card.task in ("regressor", "generator") else "classifier",
+        classes=class_names(card, samples),
+        samples=samples,
         identity=_code_digest(card, base, path),
         files=tuple(str(p) for p in [path] if p),
         **_input(card),

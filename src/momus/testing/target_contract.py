@@ -31,12 +31,14 @@ class TargetContract:
 
     ``slack`` is the relative difference allowed between numbers that should be equal; ``agreement`` the share of rows
     on which ``predict`` must be the most probable class (below 1 only for models that decide otherwise on purpose);
-    ``smooth`` is False for models whose gradient jumps everywhere (quantised ones).
+    ``smooth`` is False for models whose gradient jumps everywhere (quantised ones). ``foretold`` is the correlation
+    that first-order foretellings of replaced symbols must have with the losses found: a replacement is a long step.
     """
 
     slack = SLACK
     agreement = 1.0
     smooth = True
+    foretold = 0.5
 
     @pytest.fixture
     def target(self) -> Any:
@@ -57,15 +59,16 @@ class TargetContract:
         assert info.name
         assert len(info.digest) == 64
         int(info.digest, 16)
-        assert info.task in ("classifier", "regressor")
-        assert info.task == "regressor" or len(info.classes) >= 2
+        assert info.task in ("classifier", "regressor", "generator")
+        assert info.task != "classifier" or len(info.classes) >= 2
         assert info.modality != "image" or (info.low, info.high) == (0.0, 1.0)
         assert dataclasses.asdict(info)["name"] == info.name
         assert info.name in info.__rich__()
         assert info.name in repr(target)
 
     def test_it_predicts(self, target: Any, samples: Samples, a: Any) -> None:
-        assert has(target, can.Predicts)
+        assert has(target, can.Generates if target.info.task == "generator" else can.Predicts)
+        need(target, can.Predicts)
         out = to_numpy(target.predict(a))
         assert out.shape == (len(samples),)
         assert np.isfinite(out).all()
@@ -83,6 +86,12 @@ class TargetContract:
             assert n.dtype == np.float32
             assert n.ndim == 4
             assert 0.0 <= n.min() <= n.max() <= 1.0
+        if target.info.modality == "text":
+            assert n.dtype == object
+            assert all(type(t) is str for t in n)
+        if target.info.modality == "audio":
+            assert n.dtype == np.float32
+            assert n.ndim == 2
         if target.info.modality == "table":
             assert n.dtype == np.float64
             np.testing.assert_array_equal(n, samples.x)
@@ -123,7 +132,7 @@ class TargetContract:
         assert share >= self.agreement
 
     def test_batch_size_changes_nothing(self, target: Any, a: Any) -> None:
-        ask = target.scores if has(target, can.Scores) else target.predict
+        ask = self._asking(target)
         whole = to_numpy(ask(a))
         alone = np.concatenate([to_numpy(ask(a[i : i + 1])) for i in range(min(len(a), 5))])
         self._close(alone, whole[: len(alone)])
@@ -135,19 +144,20 @@ class TargetContract:
         n = to_numpy(a)
         times = max(2, -(-600 // len(n)))
         many = self._as(a, np.concatenate([n] * times))
-        self._close(to_numpy(target.predict(many))[-len(n) :], to_numpy(target.predict(a)))
+        ask = target.generate if target.info.task == "generator" else target.predict
+        self._close(to_numpy(ask(many))[-len(n) :], to_numpy(ask(a)))
 
     def test_asking_twice_gives_the_same(self, target: Any, a: Any) -> None:
         if target.info.randomised:
             pytest.skip("the target says it is randomised")
-        ask = target.scores if has(target, can.Scores) else target.predict
+        ask = self._asking(target)
         self._close(to_numpy(ask(a)), to_numpy(ask(a)))
 
     def test_the_input_is_left_alone(self, target: Any, samples: Samples) -> None:
         x = samples.x.copy()
         a = target.encode(samples.x)
         before = to_numpy(a).copy()
-        for ability in ("predict", "probabilities", "scores", "logits", "decode"):
+        for ability in ("predict", "probabilities", "scores", "logits", "decode", "generate"):
             if callable(getattr(type(target), ability, None)):
                 getattr(target, ability)(a)
         if has(target, can.Gradients):
@@ -157,7 +167,12 @@ class TargetContract:
 
     def test_an_empty_batch_is_no_error(self, target: Any, a: Any) -> None:
         none = a[:0]
-        assert len(target.predict(none)) == 0
+        for ability in ("predict", "generate", "symbols"):
+            if callable(getattr(type(target), ability, None)):
+                assert len(getattr(target, ability)(none)) == 0
+        for ability in ("symbol_gradient", "sequence_gradient"):
+            if callable(getattr(type(target), ability, None)):
+                assert [len(part) for part in getattr(target, ability)(none, [])] == [0, 0]
         for ability in ("probabilities", "scores", "logits"):
             if callable(getattr(type(target), ability, None)):
                 assert tuple(getattr(target, ability)(none).shape) == (0, len(target.info.classes))
@@ -168,6 +183,8 @@ class TargetContract:
 
     def test_answers_follow_the_library_of_the_input(self, target: Any, a: Any) -> None:
         n = to_numpy(a)
+        if target.info.modality == "text":
+            pytest.skip("texts have no library but NumPy")
         for ability in ("predict", "probabilities", "scores", "logits"):
             if not callable(getattr(type(target), ability, None)):
                 continue
@@ -215,6 +232,58 @@ class TargetContract:
         self._close(to_numpy(first.predict(first.encode(samples.x))), to_numpy(again.predict(again.encode(samples.x))))
         assert np.isfinite(to_numpy(target.predict(a))).all()
 
+    def test_symbol_gradient_foretells_replacements(self, target: Any, samples: Samples, a: Any) -> None:
+        """Losses after really replacing one symbol follow the first-order foretelling."""
+        need(target, can.SymbolGradients)
+        wanted = self._wanted(target, samples, a)
+        texts = [i for i, parts in enumerate(target.symbols(a)) if parts][:6]
+        letters = list(target.alphabet())
+        some, want = a[texts], [wanted[i] for i in texts]
+        before, slopes = target.symbol_gradient(some, want)
+        foretold, found = [], []
+        rng = np.random.default_rng(0)
+        for text, parts, w, loss, slope in zip(some, target.symbols(some), want, before, slopes, strict=True):
+            assert "".join(parts) == text
+            assert slope.shape == (len(parts), len(letters))
+            rows, cols = rng.integers(0, len(parts), 40), rng.integers(0, len(letters), 40)
+            changed = ["".join([*parts[:i], letters[j], *parts[i + 1 :]]) for i, j in zip(rows, cols, strict=True)]
+            after, _ = target.symbol_gradient(np.array(changed, dtype=object), [w] * len(changed))
+            own = [letters.index(p) if p in letters else -1 for p in parts]
+            assert all(abs(slope[i, j]) < 1e-6 for i, j in enumerate(own) if j >= 0)
+            foretold += [slope[i, j] for i, j in zip(rows, cols, strict=True)]
+            found += list(after - loss)
+        assert np.corrcoef(foretold, found)[0, 1] > self.foretold
+
+    def test_sequence_gradient_agrees_with_finite_differences(self, target: Any, samples: Samples, a: Any) -> None:
+        need(target, can.SequenceGradients)
+        some = a[:2]
+        n = to_numpy(some).astype(np.float64)
+        wanted = [str(w) for w in self._wanted(target, samples, a)[: len(n)]]
+        losses_, gradient = target.sequence_gradient(some, wanted)
+        g = to_numpy(gradient).astype(np.float64)
+        assert to_numpy(losses_).shape == (len(n),)
+        assert g.shape == n.shape
+        for seed in range(4):
+            d = np.random.default_rng(seed).standard_normal(n.shape) + 3 * np.sign(g) * (seed == 0)
+            up, down = (
+                to_numpy(target.sequence_gradient(self._as(some, n + s * 1e-3 * d), wanted)[0]) for s in (1, -1)
+            )
+            want = (g * d).sum(axis=1)
+            np.testing.assert_allclose((up - down) / 2e-3, want, rtol=0.1, atol=0.02 * np.abs(want).max() + 1e-3)
+
+    def _wanted(self, target: Any, samples: Samples, a: Any) -> list[Any]:
+        """Classes as labelled, or what the target answers by itself."""
+        if target.info.task == "generator":
+            return [str(t) or "a" for t in target.generate(a)]
+        return list(self._labels(samples))
+
+    @staticmethod
+    def _asking(target: Any) -> Any:
+        """The most telling answer there is."""
+        if target.info.task == "generator":
+            return target.generate
+        return target.scores if has(target, can.Scores) else target.predict
+
     def _labels(self, samples: Samples) -> NumpyArray:
         assert samples.y is not None
         return np.asarray(samples.y, dtype=np.int64)
@@ -227,6 +296,9 @@ class TargetContract:
         return like.new_tensor(n)
 
     def _close(self, got: NumpyArray, want: NumpyArray) -> None:
+        if want.dtype.kind in "OU":
+            np.testing.assert_array_equal(got, want)
+            return
         scale = max(1.0, float(np.abs(want).max())) if want.size else 1.0
         np.testing.assert_allclose(got, want, rtol=self.slack, atol=self.slack * scale)
 
