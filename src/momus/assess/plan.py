@@ -22,7 +22,7 @@ _FILES_ONLY = frozenset({"files", "info"})
 DEFAULT_SECONDS = 600.0
 # How data are read and put to a model. Raise it whenever a reader or an adapter may change a number between releases,
 # so that results stored before are not taken for today's; the release itself is part of the key.
-READING = 2
+READING = 3
 # The remedy of a gap that is none: the probe is about another kind of system.
 NO_FIT = "Nothing to close: it is about another kind of system"
 DEFAULT_MEMORY_MB = 8192

@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -95,6 +96,9 @@ def _probe(request: Mapping[str, Any], emit: Emit) -> str:
     # A probe that reads no data still needs one set, to settle what the target's card leaves open.
     roles = request["roles"] or ([] if request["files_only"] else list(request["data"])[:1])
     sets = {role: _try_to_read(request, role) for role in roles}
+    if roles and all(not isinstance(s, dict) and s.is_mesh for s in sets.values()):  # an object is no input
+        others = (role for role in request["data"] if role not in sets)
+        sets.update((role, _try_to_read(request, role)) for role in islice(others, 1))
     target = _open(request, sets)
     data = {role: _usable(sets[role]) for role in request["roles"]}
     trial = Trial(
@@ -116,7 +120,7 @@ def _open(request: Mapping[str, Any], sets: Mapping[str, Any]) -> Any:
     card, base = TargetCard.model_validate(request["target"]), Path(request["base"])
     if request["files_only"]:
         return open_files(card, base)
-    samples = next((found for found in sets.values() if not isinstance(found, dict)), None)
+    samples = next((found for found in sets.values() if not isinstance(found, dict) and not found.is_mesh), None)
     return open_target(card, base, allow_unsafe=request["allow_unsafe"], samples=samples)
 
 

@@ -183,7 +183,7 @@ class DataCard(Section):
     """
 
     path: str | None = None
-    format: Literal["csv", "tsv", "parquet", "npz", "npy", "images", "jsonl", "sound"] | None = None
+    format: Literal["csv", "tsv", "parquet", "npz", "npy", "images", "jsonl", "sound", "mesh"] | None = None
     label: Text | None = None
     columns: dict[str, ColumnCard] = Field(default_factory=dict)
     groups: Words = ()

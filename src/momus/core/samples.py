@@ -55,7 +55,8 @@ class Samples:
     """A data set as a probe sees it.
 
     ``x`` is (n, ...) as read: a float64 table (n, d) with categorical columns as codes, images (n, h, w, c) uint8,
-    texts (n,) str objects, or sound (n, t) float32 in [-1, 1], shorter clips filled up with zeros at the end.
+    texts (n,) str objects, sound (n, t) float32 in [-1, 1], shorter clips filled up with zeros at the end, or one mesh
+    (n, 3, 5) float64 whose rows are triangles with x, y, z, u, v at each corner.
     ``y`` is (n,): class indices into ``classes`` for a classifier, float64 for a regressor, texts (str objects) that a
     translation or transcription should give, or None.
     ``groups`` maps the name of a declared group column to (n,) labels; ``time`` is (n,) numbers that order rows;
@@ -107,6 +108,11 @@ class Samples:
     @property
     def is_sound(self) -> bool:
         return self.x.ndim == 2 and self.rate is not None
+
+    @property
+    def is_mesh(self) -> bool:
+        """One object's triangles and no set of inputs: a target is never asked about its rows."""
+        return self.x.ndim == 3 and self.x.shape[1:] == (3, 5) and self.x.dtype.kind == "f"
 
     @property
     def is_text(self) -> bool:

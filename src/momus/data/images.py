@@ -20,16 +20,19 @@ from momus.data.frame import Frame, nearest, texts_of
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".ppm", ".webp", ".tif", ".tiff"})
 MAX_PIXELS = 50_000_000
 _FILES = ("file", "filename", "path", "image", "name")
+_TURNED = frozenset({"JPEG", "MPO", "WEBP", "TIFF"})  # what cameras write: the note stands in the header
 _GRAY = frozenset({"1", "L", "LA", "I;16", "I;16B", "I;16L"})
 
 
 def read_images(card: DataCard, folder: Path, classes: tuple[str, ...], size: tuple[int, int] | None) -> Samples:
     """Pictures below ``folder`` as uint8 (n, h, w, c), sorted by path; all gray gives one channel, else RGB.
 
+    Photographs are turned as their camera noted (EXIF).
+
     The card's ``label`` is empty (the first folder of each path is the class), the name of a CSV, JSON or JSON-lines
     file below the folder, or a regular expression whose first group is the label, searched in each relative path.
     ``size`` (h, w) scales and centre-crops; without it all pictures must have one size. Pictures over 50 million
-    pixels are refused before they are unpacked.
+    pixels are refused before they are unpacked. ``id`` is a column of the label file, or a pattern like ``label``.
     """
     if not folder.is_dir():
         raise DataError("image data need a folder", code="data/images", place=str(folder))
@@ -41,6 +44,9 @@ def read_images(card: DataCard, folder: Path, classes: tuple[str, ...], size: tu
         names, frame = _listed(card, folder, names)
     else:
         frame = Frame(str(folder), ("label",), [_from_names(card, folder, names)])
+        if card.id is not None:
+            ids = _matched(folder, "id", card.id, names)
+            frame = Frame(frame.source, ("label", card.id), [*frame.columns, as_column(ids)])
     if card.limit is not None:
         names = names[: card.limit]
         frame = Frame(frame.source, frame.names, [c[: card.limit] for c in frame.columns], frame.lines)
@@ -58,7 +64,7 @@ def read_images(card: DataCard, folder: Path, classes: tuple[str, ...], size: tu
 
 def pictures(paths: Sequence[Path], size: tuple[int, int] | None = None) -> NumpyArray:
     """The files as one uint8 array (n, h, w, c)."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     heads = [_head(p) for p in paths]
     gray = all(mode in _GRAY for mode, _ in heads)
@@ -77,7 +83,9 @@ def pictures(paths: Sequence[Path], size: tuple[int, int] | None = None) -> Nump
     for i, path in enumerate(paths):
         try:
             with Image.open(path) as picture:
-                out[i] = _pixels(_of_bytes(picture, path).convert("L" if gray else "RGB"), (height, width))
+                turned = _of_bytes(picture, path)
+                turned = ImageOps.exif_transpose(turned) if picture.format in _TURNED else turned
+                out[i] = _pixels(turned.convert("L" if gray else "RGB"), (height, width))
         except (OSError, ValueError, SyntaxError) as error:
             raise _broken(path, error) from error
     return out
@@ -116,6 +124,8 @@ def _head(path: Path) -> tuple[str, tuple[int, int]]:
     try:
         with Image.open(path) as picture:
             mode, (width, height) = picture.mode, picture.size
+            if picture.format in _TURNED and picture.getexif().get(0x0112) in (5, 6, 7, 8):  # taken upright: stored on its side
+                width, height = height, width
     except Image.DecompressionBombError as error:
         raise _bomb(path, str(error)) from error
     except (OSError, ValueError, SyntaxError) as error:
@@ -136,24 +146,29 @@ def _from_names(card: DataCard, folder: Path, names: Sequence[str]) -> NumpyArra
                 hint="Put each class in a folder, or give label: (a CSV of file,label or a pattern such as _(\\d+)\\.)",
             )
         return np.array([n.split("/")[0] for n in names], dtype=object)
+    return as_column(_matched(folder, "label", card.label, names))
+
+
+def _matched(folder: Path, what: str, text: str, names: Sequence[str]) -> list[str]:
+    """What the first group of a pattern finds in each relative path."""
     try:
-        pattern = re.compile(card.label)
+        pattern = re.compile(text)
     except re.error as error:
-        raise DataError(f"label is no regular expression: {error}", code="data/images", place=str(folder)) from error
+        raise DataError(f"{what} is no regular expression: {error}", code="data/images", place=str(folder)) from error
     if pattern.groups < 1:
         raise DataError(
-            f"label '{card.label}' is neither a file below the folder nor a pattern with a group",
+            f"{what} '{text}' is neither a file below the folder nor a pattern with a group"
+            if what == "label"
+            else f"{what} '{text}' is no pattern with a group; a column needs label: a CSV file",
             code="data/images",
             place=str(folder),
-            hint="For example label: _(\\d+)\\.",
+            hint=f"For example {what}: _(\\d+)\\.",
         )
     found = [pattern.search(n) for n in names]
     missing = next((n for n, m in zip(names, found, strict=True) if m is None), None)
     if missing is not None:
-        raise DataError(
-            f"the label pattern '{card.label}' does not match", code="data/images", place=str(folder / missing)
-        )
-    return as_column([m.group(1) for m in found if m])
+        raise DataError(f"the {what} pattern '{text}' does not match", code="data/images", place=str(folder / missing))
+    return [m.group(1) for m in found if m]
 
 
 def _listed(card: DataCard, folder: Path, names: Sequence[str]) -> tuple[list[str], Frame]:

@@ -25,6 +25,7 @@ _BY_SUFFIX = {
     ".parquet": "parquet",
     ".pq": "parquet",
     ".npz": "npz",
+    ".obj": "mesh",
     ".npy": "npy",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -72,6 +73,10 @@ def read_data(
             from momus.data.images import read_images
 
             samples = read_images(card, path, wanted, size)
+        elif form == "mesh":
+            from momus.data.mesh import read_mesh
+
+            samples = read_mesh(path)
         elif form in ("npz", "npy"):
             from momus.data.npz import read_npz
 
@@ -96,7 +101,7 @@ def _frame(card: DataCard, path: Path, form: str | None) -> Frame:
         from momus.data.jsonl import read_jsonl
 
         return read_jsonl(path, card.limit)
-    known = "csv, tsv, parquet, npz, npy, jsonl, images"
+    known = "csv, tsv, parquet, npz, npy, jsonl, images, mesh"
     raise DataError(
         f"no reader for {f'the format {form!r}' if form else f'the ending {path.suffix!r}'}",
         code="data/format",

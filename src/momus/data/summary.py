@@ -14,7 +14,7 @@ def describe(samples: Samples) -> Table:
     Images give one row a fact (count, size, type). The title names rows, classes and their shares.
     """
     n = len(samples)
-    title = f"{samples.name}: {n} rows"
+    title = f"{samples.name}: {n} {'triangles' if samples.is_mesh else 'rows'}"
     if samples.classes and samples.y is not None:
         counts = np.bincount(samples.y.astype(int), minlength=len(samples.classes))
         few = [f"{c} {k / max(n, 1):.0%}" for c, k in zip(samples.classes, counts, strict=False) if k]
