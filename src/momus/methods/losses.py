@@ -84,6 +84,28 @@ def slope(loss: Loss | TargetedLoss, scores: Array, y: Array, to: Array | None =
     return goal - hot if loss == "difference" or k < 4 else _over_gap(scores, goal - hot, (2, 3))
 
 
+def value(loss: Loss | TargetedLoss, scores: Array, y: Array, to: Array | None = None) -> Array:
+    """The loss itself, (n,): what :func:`slope` is the derivative of."""
+    xp = array_namespace(scores)
+    k = scores.shape[1]
+    ranks: tuple[int, ...]
+    if loss == "cross_entropy":
+        return cross_entropy(scores, y)
+    if loss == "toward":
+        return -cross_entropy(scores, to)
+    if loss in ("margin", "dlr"):
+        rise, ranks = -margin(scores, y), (2,) if loss == "dlr" and k > 2 else ()
+    elif to is not None:
+        signed = xp.astype(one_hot(to, k, xp), scores.dtype) - xp.astype(one_hot(y, k, xp), scores.dtype)
+        rise, ranks = xp.sum(signed * scores, axis=1), (2, 3) if loss == "targeted_dlr" and k > 3 else ()
+    else:
+        raise ProbeError(f"the loss {loss} needs target classes")
+    if not ranks:
+        return rise
+    order = xp.sort(scores, axis=1, descending=True)
+    return rise / (order[:, 0] - sum(order[:, r] for r in ranks) / len(ranks) + TINY)
+
+
 def _over_gap(scores: Array, rise: Array, ranks: tuple[int, ...]) -> Array:
     """Slope of (rise . scores) / (first score - mean of the scores at ``ranks``), ranks from 0."""
     xp = array_namespace(scores)

@@ -1,0 +1,337 @@
+"""FAB (arXiv 1907.02044): walks along the decision boundary towards the original, for the smallest change that fools.
+
+Every step goes to the hyperplane that the model's linearisation puts where two classes are equal, and is pulled towards
+the projection of the original onto it; a point that fools is noted and moved a tenth of the way back. The projections
+are exact within the data range. Points are asked with their gradient only where the gradient is likely to be needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device
+
+from momus.core.errors import BudgetSpent
+from momus.core.samples import NumpyArray
+from momus.methods import losses
+from momus.methods.ascent import Found, rows_for, to_host
+from momus.methods.domain import Domain, Norm, per_row
+from momus.methods.objectives import MISCLASSIFIED, Misclassified, Objective
+from momus.methods.pairs import Pullback, Queue, Scores, ranked, starts
+
+Array = Any
+OVERSHOOT, PULL, BACK = 1.05, 0.1, 0.9  # past the hyperplane, most weight of the original, how far back after success
+HALVINGS = 10
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Nearest(Found):
+    """``fooled`` means within the radius asked for; ``distance`` (n,) is that of the nearest fooling example, or inf.
+
+    ``x`` holds that example also where it lies outside the radius.
+    """
+
+    distance: Array = None
+
+
+def to_hyperplane(t: Array, w: Array, c: Array, box: tuple[Array, Array], scale: Array | float, norm: Norm) -> Array:
+    """The shortest move d (b, ...) from ``t`` inside the box (low, high) with ``sum(w * d) == c`` (b,).
+
+    Exact: the move is ``min(quick * level, room)`` entry by entry, and the level solves a rising, concave, piecewise
+    linear equation. Newton's steps from 0 never pass its root and land on it after as many as there are pieces in
+    between, about five. Where the box does not reach the plane every entry goes as far as it can.
+    """
+    xp = array_namespace(t)
+    none = xp.zeros_like(t)
+    towards = xp.sign(w) * per_row(xp.sign(c), w)
+    room = xp.where(towards > 0, box[1] - t, xp.where(towards < 0, t - box[0], none))
+    weight, most = xp.abs(w), xp.abs(c)
+    quick = (none + 1.0) * scale if norm == "linf" else weight * scale**2
+    rate, axes = weight * quick, tuple(range(1, t.ndim))
+    level, moved, nothing = xp.zeros_like(c), none, xp.ones_like(c)
+    for _ in range(64):
+        speed = xp.sum(xp.where(moved < room, rate, none), axis=axes)
+        lacking = most - xp.sum(weight * moved, axis=axes)
+        go = (lacking > 1e-5 * most) & (speed > 0)
+        if not bool(xp.any(go)):
+            break
+        level = xp.where(go, level + lacking / xp.where(speed > 0, speed, nothing), level)
+        moved = xp.minimum(quick * per_row(level, t), room)
+    return towards * moved
+
+
+@dataclass
+class _Rows:
+    """The pairs under attack, ``a`` to be asked next.
+
+    ``known`` rows have been looked at where they are and wait for a gradient alone. ``prone`` rows fooled when last
+    looked at and are likely to do so again.
+    """
+
+    at: NumpyArray
+    step: NumpyArray
+    known: NumpyArray
+    prone: NumpyArray
+    to: Array
+    y: Array
+    x0: Array
+    a: Array
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    def take(self, mask: NumpyArray) -> _Rows:
+        host = np.flatnonzero(mask)
+        native = array_namespace(self.a).asarray(host, device=device(self.a))
+        values = (getattr(self, f.name) for f in fields(self))
+        return _Rows(*(v[host] if isinstance(v, np.ndarray) else v[native] for v in values))
+
+    def join(self, other: _Rows) -> _Rows:
+        xp = array_namespace(self.a)
+        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return _Rows(*(np.concatenate(p) if isinstance(p[0], np.ndarray) else xp.concat(p, axis=0) for p in pairs))
+
+
+class _Kept:
+    """The nearest fooling example of every input."""
+
+    def __init__(self, x: Array) -> None:
+        xp = array_namespace(x)
+        self.x = xp.asarray(x, copy=True)
+        self.distance = np.full(len(x), np.inf)
+        self.over = np.zeros(len(x), dtype=bool)
+        self.queries = np.zeros(len(x), dtype=np.int64)
+
+    def keep(self, at: NumpyArray, x: Array, distance: NumpyArray) -> None:
+        order = np.lexsort((distance, at))
+        first = order[np.concatenate([np.ones(min(1, len(at)), dtype=bool), np.diff(at[order]) > 0])]
+        first = first[distance[first] < self.distance[at[first]]]
+        xp = array_namespace(x)
+        native, rows = (xp.asarray(i, device=device(x)) for i in (at[first], first))
+        self.x[native] = x[rows]
+        self.distance[at[first]] = distance[first]
+
+
+def fab(
+    pullback: Pullback,
+    scores: Scores,
+    x: Array,
+    y: Array,
+    *,
+    epsilon: float,
+    stop: bool = True,
+    targets: int = 9,
+    steps: int = 100,
+    norm: Norm = "linf",
+    restarts: int = 1,
+    domain: Domain | None = None,
+    rng: np.random.Generator,
+    rows: int | None = None,
+    objective: Objective = MISCLASSIFIED,
+    outputs: Array | None = None,
+) -> Nearest:
+    """The nearest fooling example of each input, towards each of the ``targets`` best other classes in turn.
+
+    ``pullback(x, slope)`` gives outputs (b, k) and the gradient of outputs times slope; ``scores(x)`` the outputs
+    alone; ``outputs`` are those of ``x`` itself, asked where not given. With ``stop`` an input leaves as soon as an
+    example within ``epsilon`` is known; without, all steps are taken for the smallest distance. Objectives without
+    classes have one boundary and one run. Ends with a search on the line back to the original. Costs at most
+    2 (steps + 1) targets restarts rows an input. A spent budget returns the best so far, ``complete`` False.
+    """
+    kept = _Kept(x)
+    space = (domain or Domain.image()).like(x)
+    attack = _Walk(pullback, scores, space, norm, epsilon, stop, steps, restarts, objective, kept)
+    xp, complete = array_namespace(x), True
+    try:
+        classes = None
+        if isinstance(objective, Misclassified):
+            if outputs is None and len(x):
+                many = rows_for(x)
+                outputs = xp.concat([scores(x[i : i + many]) for i in range(0, len(x), many)], axis=0)
+            classes = ranked(x.reshape(0, 1) if outputs is None else outputs, y, targets)
+        queue = Queue(len(x), restarts * (1 if classes is None else classes.shape[1]), kept.over)
+        attack.run(x, y, queue, classes, rows or rows_for(x), int(rng.integers(2**62)))
+        if not space.discrete:
+            attack.back_home(x, y, rows or rows_for(x))
+    except BudgetSpent:
+        complete = False
+    inside = kept.distance <= epsilon * (1 + 1e-6)
+    fooled = xp.asarray(inside, device=device(x))
+    margin = xp.where(fooled, xp.asarray(0.0, dtype=x.dtype, device=device(x)), xp.inf)
+    distance = xp.asarray(kept.distance, dtype=x.dtype, device=device(x))
+    return Nearest(kept.x, fooled, margin, kept.queries, complete, attack.flat, distance)
+
+
+class _Walk:
+    """The loop over a queue of runs, with the settings that stay the same."""
+
+    def __init__(
+        self,
+        pullback: Pullback,
+        scores: Scores,
+        space: Domain,
+        norm: Norm,
+        epsilon: float,
+        stop: bool,
+        steps: int,
+        restarts: int,
+        objective: Objective,
+        kept: _Kept,
+    ) -> None:
+        self.pullback, self.scores, self.space, self.norm, self.epsilon = pullback, scores, space, norm, epsilon
+        self.stop, self.steps, self.restarts, self.objective, self.kept = stop, steps, restarts, objective, kept
+        self.gradients = self.dead = 0
+
+    @property
+    def flat(self) -> float:
+        return self.dead / self.gradients if self.gradients else float("nan")
+
+    def run(self, x: Array, y: Array, queue: Queue, classes: NumpyArray | None, rows: int, key: int) -> None:
+        work: _Rows | None = None
+        while True:
+            at, rounds = queue.next(rows - (0 if work is None else len(work)))
+            if len(at):
+                new = self._enter(x, y, at, rounds, classes, key)
+                work = new if work is None else work.join(new)
+            if work is None or not len(work):
+                return
+            self._look(work)
+            work = self._standing(work)
+            if len(work):
+                self._walk(work)
+                work = self._standing(work)
+
+    def _standing(self, work: _Rows) -> _Rows:
+        done = self.kept.over[work.at] | (work.known & (work.step >= self.steps))
+        return work.take(~done) if done.any() else work
+
+    def _enter(
+        self, x: Array, y: Array, at: NumpyArray, rounds: NumpyArray, classes: NumpyArray | None, key: int
+    ) -> _Rows:
+        xp = array_namespace(x)
+        native = xp.asarray(at, device=device(x))
+        x0 = a = x[native]
+        again = rounds % self.restarts > 0
+        if again.any():  # as far as half the distance known, or half of epsilon
+            reach = np.where(again, 0.5 * np.minimum(self.kept.distance[at], self.epsilon), 0.0)
+            share = per_row(xp.asarray(reach, dtype=x.dtype, device=device(x)), x0)
+            low, high = self.space.bounds(x0, 0.0, "l2")
+            a = x0 + starts(x0, at, rounds, 1.0, self.norm, key) * share * self.space.scale
+            a = xp.minimum(xp.maximum(a, low), high)
+        to = at if classes is None else classes[at, rounds // self.restarts]
+        zeros = np.zeros(len(at), dtype=np.int64)
+        return _Rows(at, zeros, zeros == 0, zeros > 0, xp.asarray(to, device=device(x)), y[native], x0, a)
+
+    def _point(self, work: _Rows) -> Array:
+        if not self.space.discrete:
+            return work.a
+        return self.space.project(work.a, work.x0, float("inf"), self.norm)
+
+    def _look(self, work: _Rows) -> None:
+        """Asks without gradient those that will hardly need one: they are likely to fool, or their steps are over."""
+        lean = np.flatnonzero(~work.known & (work.prone | (work.step >= self.steps)))
+        if not len(lean):
+            return
+        native = array_namespace(work.a).asarray(lean, device=device(work.a))
+        outputs = self.scores(self._point(work)[native])
+        self._count(work.at[lean])
+        fools = np.zeros(len(work), dtype=bool)
+        fools[lean] = to_host(self.objective.won(outputs, work.y[native]))
+        self._note(work, fools)
+        work.known[lean] = True
+        work.prone[lean] = fools[lean]
+
+    def _walk(self, work: _Rows) -> None:
+        """Asks for outputs and gradients. What newly fools is noted and moved back, all else goes to its hyperplane."""
+        xp = array_namespace(work.a)
+        outputs, gradient = self.pullback(
+            self._point(work), lambda z, rows: self._slope(z, work.y[rows], work.to[rows])
+        )
+        self._count(work.at)
+        fools = ~work.known & to_host(self.objective.won(outputs, work.y))
+        ahead = self._step(work, gradient, self._value(outputs, work.y, work.to))
+        if fools.any():
+            self._note(work, fools)
+            stay = xp.asarray(fools, device=device(ahead))
+            ahead = xp.where(per_row(stay, ahead), work.a, ahead)
+        work.a = ahead
+        work.step = work.step + ~fools
+        work.prone = np.where(work.known, work.prone, fools)
+        work.known = fools
+
+    def _count(self, at: NumpyArray) -> None:
+        self.kept.queries += np.bincount(at, minlength=len(self.kept.queries))
+
+    def _note(self, work: _Rows, fools: NumpyArray) -> None:
+        """Keeps the points that fool where they are nearer than before, and moves them back."""
+        if not fools.any():
+            return
+        xp = array_namespace(work.a)
+        native = xp.asarray(np.flatnonzero(fools), device=device(work.a))
+        point = self._point(work)[native]
+        distance = to_host(self.space.distance(point, work.x0[native], self.norm)).astype(float)
+        self.kept.keep(work.at[fools], point, distance)
+        if self.stop:
+            self.kept.over |= self.kept.distance <= self.epsilon
+        share = xp.asarray(np.where(fools, BACK, 1.0), dtype=work.a.dtype, device=device(work.a))
+        work.a = work.x0 + (work.a - work.x0) * per_row(share, work.a)
+
+    def _slope(self, outputs: Array, y: Array, to: Array) -> Array:
+        if isinstance(self.objective, Misclassified):
+            return losses.slope("difference", outputs, y, to)
+        return self.objective.slope(outputs, y, "margin")
+
+    def _value(self, outputs: Array, y: Array, to: Array) -> Array:
+        """What is 0 on the boundary and positive beyond it."""
+        if isinstance(self.objective, Misclassified):
+            return losses.value("difference", outputs, y, to)
+        return -self.objective.margin(outputs, y)
+
+    def _step(self, work: _Rows, gradient: Array, value: Array) -> Array:
+        """Past the linearised boundary, both from here and from the original, mixed by how far away the two are."""
+        xp = array_namespace(work.a)
+        axes = tuple(range(1, gradient.ndim))
+        size = xp.sum(xp.abs(gradient), axis=axes)
+        bad = to_host(~(size > 0) | ~xp.isfinite(size))
+        self.gradients, self.dead = self.gradients + len(bad), self.dead + int(bad.sum())
+        if bad.any():
+            gradient = xp.where(xp.isfinite(gradient), gradient, xp.zeros_like(gradient))
+        box = self.space.bounds(work.x0, 0.0, "l2")
+        home = xp.sum(gradient * (work.a - work.x0), axis=axes) - value  # what the original lacks to the plane
+        both = to_hyperplane(
+            xp.concat([work.a, work.x0], axis=0),
+            xp.concat([gradient, gradient], axis=0),
+            xp.concat([-value, home], axis=0),
+            tuple(xp.concat([b, b], axis=0) for b in box),
+            self.space.scale,
+            self.norm,
+        )
+        here, there = both[: len(work)], both[len(work) :]
+        zero = xp.zeros_like(here)
+        near, far = self.space.distance(here, zero, self.norm), self.space.distance(there, zero, self.norm)
+        pull = per_row(xp.clip(near / xp.clip(near + far, TINY, None), 0.0, PULL), here)
+        moved = (work.a + OVERSHOOT * here) * (1 - pull) + (work.x0 + OVERSHOOT * there) * pull
+        return xp.minimum(xp.maximum(moved, box[0]), box[1])
+
+    def back_home(self, x: Array, y: Array, rows: int) -> None:
+        """Halves the way from each example back to its original; not where one that is near enough is known."""
+        xp = array_namespace(x)
+        todo = np.flatnonzero(np.isfinite(self.kept.distance) & ~self.kept.over)
+        for i in range(0, len(todo), rows):
+            at = todo[i : i + rows]
+            native = xp.asarray(at, device=device(x))
+            x0, far, labels = x[native], self.kept.x[native], y[native]
+            low, high = np.zeros(len(at)), np.ones(len(at))
+            for _ in range(HALVINGS):
+                share = (low + high) / 2
+                point = x0 + (far - x0) * per_row(xp.asarray(share, dtype=x.dtype, device=device(x)), x)
+                fools = to_host(self.objective.won(self.scores(point), labels))
+                self._count(at)
+                low, high = np.where(fools, low, share), np.where(fools, share, high)
+                if fools.any():
+                    some = xp.asarray(np.flatnonzero(fools), device=device(x))
+                    distance = to_host(self.space.distance(point[some], x0[some], self.norm)).astype(float)
+                    self.kept.keep(at[fools], point[some], distance)
