@@ -13,6 +13,7 @@ from momus.core.records import Gap, Rating, Severity
 from momus.judge import coverage
 from momus.judge.controls import ControlRates
 from momus.reports import ReportView, build_view, json_, write
+from momus.reports.view import Mitigation
 from momus.taxonomy import load
 from momus.testing.report_sample import findings, hostile_view, sample_view
 from momus.threats.model import Fired, FlowUse, ModeThreat, Question, ThreatModel
@@ -178,3 +179,17 @@ def test_an_unknown_suffix_lists_the_known(tmp_path: Path) -> None:
         write(sample_view(), tmp_path / "report.docx")
     write(sample_view(), tmp_path / "report.docx", "text")
     assert (tmp_path / "report.docx").exists()
+
+
+def test_a_remedy_made_for_the_failed_probe_comes_first() -> None:
+    """What answers only other findings is left out; what answers everything follows."""
+    row = next(m for m in sample_view().modes if m.status == "fail" and m.headline is not None)
+    assert row.headline is not None
+    general, made, other = (
+        Mitigation(id=name, text=name, against=against)
+        for name, against in (("general", ()), ("made", (row.headline.probe[:-2] + "*",)), ("other", ("stealing.x",)))
+    )
+    changed = row.model_copy(update={"facts": row.facts.model_copy(update={"mitigations": (general, other, made)})})
+    assert [m.id for m in changed.remedies] == ["made", "general"]
+    assert changed.answered(made)[0] == row.headline.probe
+    assert changed.answered(general) == ()

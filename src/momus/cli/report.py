@@ -16,6 +16,12 @@ from momus.cli import options
 @click.option(
     "--card", "card_path", type=click.Path(dir_okay=False), help="Judge under this card's facts, limits and waivers."
 )
+@click.option(
+    "--attachments",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the files that belong to the results (print sheets, sounds, textures) into this folder.",
+)
 @options.limit
 @options.bar
 @options.strict
@@ -25,6 +31,7 @@ def report(
     run: str,
     outputs: tuple[Path, ...],
     card_path: str | None,
+    folder: Path | None,
     limits: tuple[str, ...],
     bar: str,
     strict: bool,
@@ -38,7 +45,7 @@ def report(
     """
     from momus.assess import recall
     from momus.card import load_card
-    from momus.reports import json_, terminal
+    from momus.reports import attachments, json_, terminal
 
     marks = options.read_limits(limits)
     card = load_card(card_path) if card_path else None
@@ -51,4 +58,10 @@ def report(
             terminal.render(done.view(), sys.stdout)
     for path in outputs:
         click.echo(f"Report: {options.write_report(done.report, path)}", err=True)
+    if folder is not None:
+        written = attachments.save(done.view(), folder)
+        for file in written:
+            click.echo(f"Attachment: {file}", err=True)
+        if not written:
+            click.echo("This run has no attachments.", err=True)
     return options.exit_code(done, bar, strict)

@@ -37,7 +37,9 @@ def of_mode(mode: FailureMode) -> ModeFacts:
         impacts=mode.impacts,
         cases=tuple(f"{c.text} ({c.source})" if c.source else c.text for c in mode.cases),
         indicators=mode.indicators,
-        mitigations=tuple(Mitigation(id=m.id, source=m.source, name=m.name, text=m.text) for m in mode.mitigations),
+        mitigations=tuple(
+            Mitigation(id=m.id, source=m.source, name=m.name, text=m.text, against=m.against) for m in mode.mitigations
+        ),
         legal_questions=mode.legal_questions,
     )
 

@@ -61,10 +61,10 @@ def _finding(view: ReportView, m: ModeView) -> str:
     lines = [f"### {m.id} {markdown(m.name)}: {wording.LABELS[m.status]}{severity}", "", markdown(wording.why(m))]
     if m.status == "fail" and m.rating is not None:
         lines += ["", f"Bug bar: {markdown(m.rating.row)} ({markdown(m.rating.source)})"]
-    if m.status == "fail" and m.facts.mitigations:
+    if m.status == "fail" and m.remedies:
         lines += [
             "",
-            *(f"- {markdown(x.text)}{f' ({markdown(x.id)})' if x.id else ''}" for x in m.facts.mitigations[:3]),
+            *(f"- {markdown(x.text)}{f' ({markdown(x.id)})' if x.id else ''}" for x in m.remedies[:3]),
         ]
     elif wording.next_step(m):
         lines += ["", f"- {markdown(wording.next_step(m))}"]

@@ -217,7 +217,7 @@ def _actions(m: ModeView) -> list[str]:
         todo = wording.next_step(m)
         blocked = [clean(c.message) for c in m.measurement.caveats if c.blocks != "none"] if m.measurement else []
         return [t for t in (todo, *blocked[:2]) if t] or ["raise the number of samples or the budget, then run again"]
-    return [f"{clean(x.text)}{f' ({clean(x.id)})' if x.id else ''}" for x in m.facts.mitigations[:3]]
+    return [f"{clean(x.text)}{f' ({clean(x.id)})' if x.id else ''}" for x in m.remedies[:3]]
 
 
 def _gaps(view: ReportView, console: Console) -> None:

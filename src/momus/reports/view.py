@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import model_validator
 
-from momus.core.records import Finding, Gap, Limit, Measurement, Rating, Record, Run, Severity
+from momus.core.records import Finding, Gap, Limit, Measurement, Rating, Record, Run, Severity, Status
 
 if TYPE_CHECKING:
     from momus.judge.controls import ControlRates
@@ -26,12 +27,20 @@ MODES = 17
 
 
 class Mitigation(Record):
-    """One thing to do about a mode, with the catalogue it comes from (``AML.M0003`` of ATLAS, ``MS``, ``ours``)."""
+    """One thing to do about a mode, with the catalogue it comes from (``AML.M0003`` of ATLAS, ``MS``, ``ours``).
+
+    ``against`` are patterns of the probes whose findings it answers; none: it answers all of the mode.
+    """
 
     id: str = ""
     source: str = ""
     name: str = ""
     text: str
+    against: tuple[str, ...] = ()
+
+    def answers(self, probe: str) -> bool:
+        """Whether it is made for what this probe finds."""
+        return any(fnmatchcase(probe.rpartition("/")[2], pattern) for pattern in self.against)
 
 
 class Attacker(Record):
@@ -146,6 +155,19 @@ class ModeView(Record):
     def measurement(self) -> Measurement | None:
         """The measurement behind the headline, if it came to a number."""
         return self.headline.measurement if self.headline else None
+
+    @property
+    def remedies(self) -> tuple[Mitigation, ...]:
+        """What to do about this row: first what answers a failed finding; what answers only others is left out."""
+        failed = [f.probe for f in self.findings if f.status is Status.FAIL]
+        mine = [m for m in self.facts.mitigations if any(m.answers(p) for p in failed)]
+        return (*mine, *(m for m in self.facts.mitigations if not m.against))
+
+    def answered(self, remedy: Mitigation) -> tuple[str, ...]:
+        """The probes whose failed findings a remedy is made for."""
+        return tuple(
+            dict.fromkeys(f.probe for f in self.findings if f.status is Status.FAIL and remedy.answers(f.probe))
+        )
 
     def rated(self, finding: Finding) -> Severity | None:
         """The worst severity that was given to one finding of this row."""

@@ -127,7 +127,8 @@ def _mode(tax: Taxonomy, m: FailureMode) -> Iterator[str]:
     )
     yield from ("## Impacts", "", *_bullets(m.impacts), "## Indicators to watch", "", *_bullets(m.indicators))
     yield from ("## Mitigations", "")
-    yield from _table(("id", "name", "what to do", "source"), ((x.id, x.name, x.text, x.source) for x in m.mitigations))
+    answers = ((x.id, x.name, x.text, ", ".join(x.against) or "all", x.source) for x in m.mitigations)
+    yield from _table(("id", "name", "what to do", "answers findings of", "source"), answers)
     yield from ("## Severity", "", *_rows(tax, tax.bugbar.of(m.id)))
     if not m.intentional:
         yield from ("No source rates this mode. See [our extension](severity.md).", "")

@@ -39,12 +39,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Mitigation:
-    """What to do. ``source`` says who proposes it: MITRE ATLAS, Microsoft, or ours."""
+    """What to do. ``source`` says who proposes it: MITRE ATLAS, Microsoft, or ours.
+
+    ``against`` names the probes (patterns such as ``perturbation.s*``) whose findings it answers; none: all of them.
+    """
 
     id: str
     name: str
     source: str
     text: str
+    against: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
