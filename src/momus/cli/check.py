@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import click
@@ -69,5 +70,17 @@ def _read(card: Any) -> dict[str, Any]:
             )
             found[role] = describe(samples)
         except MomusError as error:
-            found[role] = str(error)
+            found[role] = str(_placed(error, card, role))
     return found
+
+
+def _placed(error: Any, card: Any, role: str) -> Any:
+    """The error with file, line and column of the rule it speaks of; any other error as it is."""
+    from momus.core.errors import DataError
+
+    at = re.fullmatch(rf"data\.{re.escape(role)}\.rules\[(\d+)\]", error.place)
+    if at is None:
+        return error
+    section = card.stored()["data"].get(role)
+    own = ("data", role) if isinstance(section, dict) and "rules" in section else ("data",)
+    return DataError(error.message, code=error.code, place=card.place(*own, "rules", int(at[1])), hint=error.hint)

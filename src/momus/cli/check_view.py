@@ -18,6 +18,8 @@ def show_set(role: str, found: Any) -> None:
     for row in rows:
         cells = (_line(str(cell)).ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo(f"  {'  '.join(cells).rstrip()}")
+    if found.note:
+        click.echo(_line(f"  {found.note}"))
 
 
 def show(done: Any, model: Any) -> None:

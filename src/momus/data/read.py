@@ -16,6 +16,7 @@ from momus.core.errors import DataError
 from momus.core.samples import Column, NumpyArray, Samples
 from momus.data import columns as meaning
 from momus.data.frame import Frame, texts_of
+from momus.data.rules import ruled
 
 Task = Literal["classifier", "regressor", "generator"]
 _BY_SUFFIX = {
@@ -60,7 +61,8 @@ def read_data(
     Raises
     ------
     DataError with ``file:line`` or ``file: column 'x'``: missing or empty file, unknown column, ragged row, text in a
-    numeric column, missing or infinite values, a label outside the classes, broken one-hot group, unequal pictures.
+    numeric column, missing or infinite values, a label outside the classes, broken one-hot group, unequal pictures,
+    a rule that cannot be read or that most rows break.
     """
     base = Path(base)
     wanted = tuple(card.classes) or tuple(str(c) for c in classes)
@@ -85,7 +87,8 @@ def read_data(
             samples = _table(card, _frame(card, path, form), wanted, task, [_sibling(s, base) for s in siblings])
     if not len(samples):
         raise DataError("the data set is empty", code="data/empty", place=_place(card, base), hint="It needs rows")
-    return replace(samples, name=name, source=_place(card, base))
+    samples = replace(samples, name=name, source=_place(card, base))
+    return ruled(samples, tuple(card.rules) or samples.rules)
 
 
 def _frame(card: DataCard, path: Path, form: str | None) -> Frame:

@@ -6,6 +6,7 @@ import numpy as np
 
 from momus.core.evidence import Table
 from momus.core.samples import Column, Samples
+from momus.data.rules import exceptions
 
 
 def describe(samples: Samples) -> Table:
@@ -28,7 +29,8 @@ def describe(samples: Samples) -> Table:
         (c.name, c.kind.value, "inferred" if c.inferred else "card", _span(c), _marks(c, samples))
         for c in samples.columns
     )
-    return Table(title=title, columns=("column", "kind", "from", "values", "marks"), rows=rows)
+    note = "; ".join(exceptions(samples))
+    return Table(title=title, columns=("column", "kind", "from", "values", "marks"), rows=rows, note=note)
 
 
 def _span(column: Column) -> str:

@@ -7,7 +7,7 @@ largest ``|x' - x| / scale``, L2 the root of the sum of squares of those ratios.
 whole numbers only, so it stays put while ``epsilon * scale < 1``. *Categories* (a one-hot group, a column of category
 codes, a binary column) have no distance: at most ``switches`` of them may change at once, whatever epsilon is.
 An input that lies outside the declared range to begin with may stay there, but may not move further out. A missing
-value (NaN) stays missing.
+value (NaN) stays missing. A declared rule that the original row keeps is kept by every change of it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import numpy as np
 from array_api_compat import array_namespace, device
 
 from momus.core.samples import Column, ColumnKind, NumpyArray, Samples
+from momus.methods.table_rules import Rule, broken, parse
+from momus.methods.table_rules_repair import repair
 
 Array = Any
 Norm = Literal["linf", "l2"]
@@ -45,7 +47,8 @@ class Domain:
     ``measured`` marks what epsilon governs (None: all). ``whole`` marks integer columns (None: none). ``groups`` are
     one-hot groups as tuples of column indices; ``codes`` maps a code column to its permitted values. What is neither
     measured nor in ``groups`` or ``codes`` is out of reach. ``padded`` pins the zeros that fill up a shorter clip.
-    Build it with :meth:`image`, :meth:`sound` or :meth:`table`.
+    ``rules`` hold between columns: what an original row keeps, every change of it keeps. Every ``epsilon`` below may be
+    one number or an array (n,), one radius a row. Build it with :meth:`image`, :meth:`sound` or :meth:`table`.
     """
 
     low: Array | float = 0.0
@@ -57,12 +60,13 @@ class Domain:
     codes: tuple[tuple[int, tuple[float, ...]], ...] = ()
     switches: int = 1
     names: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
     padded: bool = False
 
     @property
     def discrete(self) -> bool:
         """True where projecting means rounding or switching, so that a straight line back may leave the domain."""
-        return self.whole is not None or bool(self.groups) or bool(self.codes)
+        return self.whole is not None or bool(self.groups) or bool(self.codes) or bool(self.rules)
 
     @classmethod
     def image(cls, low: float = 0.0, high: float = 1.0) -> Domain:
@@ -108,6 +112,7 @@ class Domain:
             codes=tuple(c for c in codes if len(c[1]) > 1),
             switches=switches,
             names=tuple(c.name for c in columns),
+            rules=tuple(parse(text, columns) for text in samples.rules),
         )
 
     def free(self, epsilon: float) -> bool:
@@ -138,7 +143,7 @@ class Domain:
             whole=native(self.whole, xp.bool),
         )
 
-    def bounds(self, x0: Array, epsilon: float, norm: Norm = "linf") -> tuple[Array, Array]:
+    def bounds(self, x0: Array, epsilon: Array | float, norm: Norm = "linf") -> tuple[Array, Array]:
         """Lowest and highest reachable value of every measured entry; other columns are pinned to ``x0``.
 
         For L2 this is the data range alone; :meth:`project` adds the ball.
@@ -149,7 +154,8 @@ class Domain:
         else:
             low, high = xp.minimum(x0, self.low), xp.maximum(x0, self.high)
         if norm == "linf":
-            low, high = xp.maximum(low, x0 - epsilon * self.scale), xp.minimum(high, x0 + epsilon * self.scale)
+            reach = (epsilon if isinstance(epsilon, int | float) else per_row(epsilon, x0)) * self.scale
+            low, high = xp.maximum(low, x0 - reach), xp.minimum(high, x0 + reach)
         if self.measured is not None:
             low, high = xp.where(self.measured, low, x0), xp.where(self.measured, high, x0)
         if self.padded:
@@ -165,7 +171,7 @@ class Domain:
             d = xp.where(self.measured & ~xp.isnan(d), d, xp.zeros_like(d))
         return row_norm(d, norm)
 
-    def project(self, x: Array, x0: Array, epsilon: float, norm: Norm = "linf") -> Array:
+    def project(self, x: Array, x0: Array, epsilon: Array | float, norm: Norm = "linf") -> Array:
         """The nearest permitted input that we can name: inside the range and the ball, whole, one-hot, few switches.
 
         Exact for images and numeric columns under Linf. Under L2 the box is applied before the ball, which stays
@@ -182,7 +188,14 @@ class Domain:
         if self.whole is not None:
             # A change of 0.9999999 is one that rounding made out of 1; the re-check allows ten times this slack.
             out = xp.where(self.whole, x0 + xp.trunc((out - x0) * (1 + 1e-6)), out)
-        return self._categories(out, x, x0) if self.groups or self.codes else out
+        out = self._categories(out, x, x0) if self.groups or self.codes else out
+        if not self.rules:
+            return out
+        out = repair(self.rules, out, x0, low=low, high=high, whole=self.whole, groups=self.groups)
+        if norm == "l2":  # a value that an implication demanded may have left the ball
+            far = self.distance(out, x0, norm) > epsilon
+            out = xp.where(far[:, None], x0, out)
+        return out
 
     def _categories(self, out: Array, x: Array, x0: Array) -> Array:
         """Writes the category columns of ``x`` into ``out``: at most ``switches`` of them differ from ``x0``."""
@@ -214,7 +227,7 @@ class Domain:
         return out
 
     def check(
-        self, x: Array, x0: Array, epsilon: float, norm: Norm = "linf", *, slack: float = 1e-5
+        self, x: Array, x0: Array, epsilon: Array | float, norm: Norm = "linf", *, slack: float = 1e-5
     ) -> dict[str, Array]:
         """Which rows break which rule: rule in words -> (n,) booleans. Written apart from :meth:`project` on purpose.
 
@@ -228,7 +241,7 @@ class Domain:
 
         moved = (x != x0) & ~(xp.isnan(x) & xp.isnan(x0))
         unit = epsilon * slack + 1e-7
-        broken = {
+        found = {
             "not finite": some(moved & ~xp.isfinite(x)),
             "outside epsilon": self.distance(x, x0, norm) > epsilon + unit,
             "outside the data range": some(
@@ -236,16 +249,18 @@ class Domain:
             ),
         }
         if self.padded:
-            broken["changed after the clip's end"] = some(moved & ~_before_the_end(x0))
+            found["changed after the clip's end"] = some(moved & ~_before_the_end(x0))
         if self.measured is not None:
             reach = self._reach(x)
-            broken["a column out of reach was changed"] = some(moved & ~reach)
+            found["a column out of reach was changed"] = some(moved & ~reach)
         if self.whole is not None:
             change = xp.where(moved & xp.isfinite(x), x - x0, xp.zeros_like(x))
-            broken["not a whole number"] = some(self.whole & (xp.abs(change - xp.round(change)) > 1e-4))
+            found["not a whole number"] = some(self.whole & (xp.abs(change - xp.round(change)) > 1e-4))
         if self.groups or self.codes:
-            broken.update(self._check_categories(x, x0))
-        return broken
+            found.update(self._check_categories(x, x0))
+        if self.rules:
+            found["a declared rule is broken"] = broken(self.rules, x, x0)
+        return found
 
     def _grew(self, x: Array, x0: Array) -> Array:
         """Entries that went further out than they were: an input may start outside the declared range."""
