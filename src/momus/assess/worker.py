@@ -153,6 +153,7 @@ def _read(request: Mapping[str, Any], role: str) -> Any:
         classes=tuple(target["classes"]),
         task=task,
         size=target["input"]["size"],
+        rate=target["input"]["rate"],
         siblings=[card for name, card in cards.items() if name != role],
         name=role,
     )

@@ -65,6 +65,7 @@ def _read(card: Any) -> dict[str, Any]:
                 classes=first.classes if first else (),
                 task=task,
                 size=first.input.size if first else None,
+                rate=first.input.rate if first else None,
                 siblings=siblings,
                 name=role,
             )

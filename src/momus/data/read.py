@@ -30,6 +30,8 @@ _BY_SUFFIX = {
     ".npy": "npy",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".wav": "sound",
+    ".wave": "sound",
 }
 
 
@@ -40,6 +42,7 @@ def read_data(
     classes: Sequence[str] = (),
     task: Task | None = None,
     size: tuple[int, int] | None = None,
+    rate: int | None = None,
     siblings: Sequence[DataCard] = (),
     name: str = "data",
 ) -> Samples:
@@ -53,6 +56,7 @@ def read_data(
     task : ``regressor`` reads labels as values, ``generator`` as texts. None reads labels with fractions as values, all
         others as classes.
     size : (height, width) that pictures of differing sizes are brought to.
+    rate : sampling rate in Hz that clips of sound are resampled to; None keeps their own.
     siblings : the other data sets of the card. Categories and class names that the card does not list are collected
         over all of them, so that one code means one thing in every set.
 
@@ -70,7 +74,7 @@ def read_data(
         samples = _loaded(card, base, wanted, task)
     else:
         path = _existing(base / str(card.path))
-        form = card.format or ("images" if path.is_dir() else _BY_SUFFIX.get(path.suffix.lower()))
+        form = card.format or (_of_folder(path) if path.is_dir() else _BY_SUFFIX.get(path.suffix.lower()))
         if form == "images":
             from momus.data.images import read_images
 
@@ -79,6 +83,10 @@ def read_data(
             from momus.data.mesh import read_mesh
 
             samples = read_mesh(path)
+        elif form == "sound":
+            from momus.data.sound import read_sound
+
+            samples = read_sound(card, path, wanted, task, rate)
         elif form in ("npz", "npy"):
             from momus.data.npz import read_npz
 
@@ -89,6 +97,14 @@ def read_data(
         raise DataError("the data set is empty", code="data/empty", place=_place(card, base), hint="It needs rows")
     samples = replace(samples, name=name, source=_place(card, base))
     return ruled(samples, tuple(card.rules) or samples.rules)
+
+
+def _of_folder(path: Path) -> str:
+    """What a folder holds: sound where a WAV file lies in it and no picture, else pictures."""
+    from momus.data import images, sound
+
+    found = {p.suffix.lower() for p in path.rglob("*")}
+    return "sound" if found & sound.SUFFIXES and not found & images.SUFFIXES else "images"
 
 
 def _frame(card: DataCard, path: Path, form: str | None) -> Frame:
@@ -104,7 +120,7 @@ def _frame(card: DataCard, path: Path, form: str | None) -> Frame:
         from momus.data.jsonl import read_jsonl
 
         return read_jsonl(path, card.limit)
-    known = "csv, tsv, parquet, npz, npy, jsonl, images, mesh"
+    known = "csv, tsv, parquet, npz, npy, jsonl, images, mesh, sound"
     raise DataError(
         f"no reader for {f'the format {form!r}' if form else f'the ending {path.suffix!r}'}",
         code="data/format",

@@ -22,6 +22,8 @@ def describe(samples: Samples) -> Table:
         title += f", classes {', '.join(few[:6])}{' ...' if len(few) > 6 else ''}"
         if len(few) == 1:
             title += " (one class only: attacks run, but nothing is learnt about the others)"
+    if samples.is_sound:
+        return _sound(samples, title)
     if not samples.columns:
         shape = "x".join(map(str, samples.x.shape[1:])) or "text"
         return Table(title=title, columns=("what", "value"), rows=(("shape", shape), ("type", str(samples.x.dtype))))
@@ -31,6 +33,20 @@ def describe(samples: Samples) -> Table:
     )
     note = "; ".join(exceptions(samples))
     return Table(title=title, columns=("column", "kind", "from", "values", "marks"), rows=rows, note=note)
+
+
+def _sound(samples: Samples, title: str) -> Table:
+    """Rate, how long the clips are and how loud: a silent clip is seen before it is attacked."""
+    heard = np.asarray(samples.x) != 0
+    ends = np.where(heard.any(axis=1), heard.shape[1] - np.argmax(heard[:, ::-1], axis=1), 0)
+    seconds, silent = ends / float(samples.rate or 1), int((ends == 0).sum())
+    length = f"{seconds.min():.2f} to {seconds.max():.2f} s" if len(seconds) else "no clip"
+    rows = [("rate", f"{samples.rate} Hz"), ("length", length), ("channels", "1 (several are averaged)")]
+    rows += [("silent clips", str(silent))] if silent else []
+    if len(seconds) and samples.x.size:
+        peaks = np.abs(samples.x).max(axis=1)
+        rows.append(("loudest sample", f"{peaks.min():.3g} to {peaks.max():.3g} of full scale"))
+    return Table(title=title, columns=("what", "value"), rows=tuple(rows))
 
 
 def _span(column: Column) -> str:
