@@ -135,3 +135,41 @@ def test_bootstrap_has_the_width_of_its_level(level: float) -> None:
     ci = intervals.bootstrap(lambda v: float(v.mean()), sample, rng=np.random.default_rng(4), draws=4000, level=level)
     known = intervals.student(sample, level)
     assert ci.high - ci.low == pytest.approx(known.high - known.low, rel=0.06)
+
+
+class TestClustered:
+    """Tries of one cluster count less the more alike they are."""
+
+    def test_independent_tries_count_as_tries(self) -> None:
+        rng = np.random.default_rng(0)
+        hits = rng.binomial(20, 0.3, 400)
+        wide = intervals.clustered(hits, np.full(400, 20))
+        plain = intervals.wilson(int(hits.sum()), 8000)
+        assert wide.high - wide.low == pytest.approx(plain.high - plain.low, rel=0.15)
+
+    def test_equal_tries_count_as_clusters(self) -> None:
+        """A cluster that is hit at all its tries or at none says no more than one try."""
+        hits = np.array([20] * 12 + [0] * 28)
+        wide, few = intervals.clustered(hits, np.full(40, 20)), intervals.wilson(12, 40)
+        assert wide.low == pytest.approx(few.low, abs=0.01) and wide.high == pytest.approx(few.high, abs=0.01)
+
+    @pytest.mark.parametrize("p", [0, 20])
+    def test_all_or_none_is_as_sure_as_the_clusters(self, p: int) -> None:
+        got, few = intervals.clustered(np.full(9, p), np.full(9, 20)), intervals.wilson(9 * p // 20, 9)
+        assert (got.low, got.high) == pytest.approx((few.low, few.high))
+
+    def test_covers_what_it_should(self) -> None:
+        """Shares drawn per cluster from a beta distribution with mean 0.4: at least 93 of 100 intervals hold it."""
+        rng = np.random.default_rng(1)
+        held = 0
+        for _ in range(400):
+            shares = rng.beta(0.8, 1.2, 25)
+            ci = intervals.clustered(rng.binomial(10, shares), np.full(25, 10))
+            held += ci.low <= 0.4 <= ci.high
+        assert held / 400 >= 0.93
+
+    def test_nothing_is_known_of_nothing(self) -> None:
+        assert (
+            intervals.clustered(np.zeros(0), np.zeros(0)).low,
+            intervals.clustered(np.zeros(3), np.zeros(3)).high,
+        ) == (0, 1)

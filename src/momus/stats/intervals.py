@@ -29,6 +29,31 @@ def wilson(hits: int, n: int, level: float = 0.95) -> Interval:
     return Interval(low=low, high=high, level=level, method="wilson")
 
 
+def clustered(hits: NumpyArray, of: NumpyArray, level: float = 0.95) -> Interval:
+    """Interval for the pooled share ``hits.sum() / of.sum()`` where the tries of one cluster resemble each other.
+
+    ``hits`` and ``of`` (m,) count one cluster each: the views of one photo, the photos of one person. Wilson's interval
+    on the effective number of tries, from the spread between the clusters (a ratio estimate): never more than the tries
+    made, and never fewer than the clusters, which is also what a share of 0 or 1 counts for.
+    """
+    hits, of = np.asarray(hits, dtype=float), np.asarray(of, dtype=float)
+    hits, of = hits[of > 0], of[of > 0]
+    m, tries = len(of), float(of.sum())
+    if not m:
+        return wilson(0, 0, level)
+    p = float(hits.sum() / tries)
+    effective = float(m)
+    if m > 1 and 0 < p < 1:
+        spread = float(((hits - p * of) ** 2).sum()) / (m * (m - 1) * float(of.mean()) ** 2)
+        effective = float(np.clip(p * (1 - p) / max(spread, 1e-12), m, tries))
+    z = _z(level)
+    centre = (p + z * z / (2 * effective)) / (1 + z * z / effective)
+    half = z / (1 + z * z / effective) * math.sqrt(p * (1 - p) / effective + z * z / (4 * effective**2))
+    low = 0.0 if p == 0 else max(0.0, centre - half)
+    high = 1.0 if p == 1 else min(1.0, centre + half)
+    return Interval(low=min(low, p), high=max(high, p), level=level, method="wilson, clustered")
+
+
 def clopper_pearson(hits: int, n: int, level: float = 0.95) -> Interval:
     """Exact interval for a proportion; never covers less than ``level``."""
     a = 1 - level
