@@ -20,10 +20,17 @@ Hook = Callable[[NumpyArray, NumpyArray, int], Net]
 
 
 class TorchTarget(Described):
-    """A module that gives labels or values. Canonical arrays may be tensors or NumPy; answers follow the input."""
+    """A module that gives labels or values. Canonical arrays may be tensors or NumPy; answers follow the input.
 
-    def __init__(self, net: Net, info: TargetInfo, where: Space, hook: Hook | None = None) -> None:
+    ``quick`` is the same module with its batch normalisations folded away, where there are any: scores and gradients,
+    which attacks ask for thousands of times, come from it, while ``predict`` asks the module as it came.
+    """
+
+    def __init__(
+        self, net: Net, info: TargetInfo, where: Space, hook: Hook | None = None, quick: Net | None = None
+    ) -> None:
         self.net = net
+        self.quick = quick or net
         self.space = where
         self._info = info
         self._hook = hook
@@ -70,7 +77,7 @@ class TorchOutputs(TorchTarget):
         """Logits (n, k), or values (n, 1); log-probabilities where a softmax at the end could not be taken off."""
         a = self._tensor(x)
         with torch.no_grad():
-            return self.like(x, self.net.logits(a))
+            return self.like(x, self.quick.logits(a))
 
 
 class TorchScores(TorchOutputs):
@@ -96,7 +103,7 @@ class Differentiable(TorchOutputs):
         """
         a = self._tensor(x)
         as_given = slope if isinstance(x, torch.Tensor) else _numpy_slope(slope)
-        outputs, gradient = self.net.pullback(a, as_given)
+        outputs, gradient = self.quick.pullback(a, as_given)
         return self.like(x, outputs), self.like(x, gradient)
 
 

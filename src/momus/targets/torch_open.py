@@ -17,7 +17,9 @@ from momus.core.errors import TargetError
 from momus.core.samples import NumpyArray, Samples
 from momus.targets import answers
 from momus.targets.spaces import Space, space
+from momus.targets.torch_fold import folded
 from momus.targets.torch_module import (
+    Differentiable,
     Hook,
     TorchClassifier,
     TorchClassifierTrains,
@@ -93,6 +95,9 @@ def torch_target(
         notes.append("equal inputs gave different outputs: the model is randomised")
     elif batch is not None and _batch_matters(net, batch):
         notes.append("an answer depends on the other rows of its batch (batch statistics in use)")
+    quick = _quick(net, batch) if issubclass(form, Differentiable) else None
+    if quick is not None:
+        notes.append("batch normalisations are folded into the layers before them for the questions of attacks")
     settings = [repr(net.where), net.reading, list(named), net.whole]
     info = TargetInfo(
         name=name,
@@ -110,7 +115,7 @@ def torch_target(
         notes=tuple(notes),
         randomised=randomised,
     )
-    return form(net, info, net.where, hook)
+    return form(net, info, net.where, hook, quick)
 
 
 def prepared(
@@ -208,6 +213,15 @@ def _batch(where: Space, samples: Samples | None) -> NumpyArray | None:
     if samples is not None and len(samples):
         return where.encode(samples.x[:LOOK])
     return where.example(LOOK, np.random.default_rng(0))
+
+
+def _quick(net: Net, batch: NumpyArray | None) -> Net | None:
+    """The net around a folded copy of its module, None where there is nothing to fold."""
+    if batch is None or _is_exported(net.module) or net.fixed is not None:
+        return None
+    fed = net.feed(torch.from_numpy(batch).to(net.device), whole=net.whole)
+    module = folded(net.module, fed)
+    return None if module is None else replace(net, module=module)
 
 
 def _is_exported(module: Any) -> bool:
