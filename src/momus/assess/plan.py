@@ -114,6 +114,9 @@ def make_plan(
                 jobs.append(_job(card, probe, inspections[target.name], seed, facts))
             else:
                 gaps.append(gap)
+    if not only:
+        jobs, left_out = _without_parts(card, jobs)
+        gaps += left_out
     jobs.sort(key=lambda j: (not j.files_only, _mode_order(j.modes[0]), j.probe, j.target))
     weak = [_weakness(card, job, inspections[job.target]) for job in jobs]
     return Plan(
@@ -121,6 +124,26 @@ def make_plan(
         tuple(_without_noise(gaps, jobs)) + _modes_without_probe(ruled_out),
         tuple(dict.fromkeys(w for w in weak if w)),
     )
+
+
+def _without_parts(card: SystemCard, jobs: Sequence[Job]) -> tuple[list[Job], list[Gap]]:
+    """Jobs less those whose measurement another job of the same target makes too; what the card names stays."""
+    planned = {(j.probe, j.target) for j in jobs}
+    named = {*card.probes, *card.select, *card.limits}
+    kept: list[Job] = []
+    gaps: list[Gap] = []
+    for job in jobs:
+        whole = get_probe(job.probe).within
+        if (whole, job.target) not in planned or job.probe in named:
+            kept.append(job)
+            continue
+        gaps.append(
+            Gap(
+                mode=job.modes[0], probe=job.probe, target=job.target, why="not-selected",
+                detail=f"part of {whole}, which is measured", how_to_close=f"momus assess --only {job.probe}",
+            )
+        )  # fmt: skip
+    return kept, gaps
 
 
 def _weakness(card: SystemCard, job: Job, seen: Inspection) -> str:

@@ -115,6 +115,7 @@ class Probe:
     tasks: tuple[str, ...]
     modalities: tuple[str, ...]
     groups: bool = False
+    within: str = ""
 
     @property
     def mode(self) -> str:
@@ -228,6 +229,7 @@ def probe(
     tasks: tuple[str, ...] = (),
     modalities: tuple[str, ...] = (),
     groups: bool = False,
+    within: str = "",
 ) -> Callable[[Callable[..., Measurement]], Probe]:
     """Turn a function ``(target: Needs, trial: Trial, *, options) -> Measurement`` into a Probe.
 
@@ -260,6 +262,7 @@ def probe(
             tasks,
             modalities,
             groups,
+            within,
         )
         made.__dict__["__doc__"] = run.__doc__
         return made

@@ -1,0 +1,55 @@
+"""A probe that another one contains is left out where that one runs, unless it is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from momus.assess import plan as planning
+from momus.assess.plan import Inspection, make_plan
+from momus.card import SystemCard
+from momus.core.registry import get_probe
+
+PART, WHOLE = "membership.loss", "membership.shadow"
+
+
+@pytest.fixture(autouse=True)
+def _shadow_contains_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed(identity: str) -> Any:
+        probe = get_probe(identity)
+        return replace(probe, within=WHOLE) if identity == PART else probe
+
+    monkeypatch.setattr(planning, "get_probe", changed)
+
+
+def seen(name: str, *, trains: bool) -> Inspection:
+    facts = {"n": 50, "digest": "d", "groups": ()}
+    return Inspection(
+        name,
+        info={"task": "classifier", "modality": "table", "digest": name},
+        lacking={} if trains else {WHOLE: ("retrain",)},
+        data={"train": facts, "test": facts},
+    )
+
+
+def planned(only: tuple[str, ...] = (), **more: Any) -> set[tuple[str, str]]:
+    targets = [{"name": n, "adapter": "sklearn", "path": f"{n}.joblib"} for n in ("open", "closed")]
+    data = {"train": "a.csv", "test": "b.csv"}
+    card = SystemCard.from_dict({"system": "s", "targets": targets, "data": data, "select": ["membership"], **more})
+    inspections = {"open": seen("open", trains=True), "closed": seen("closed", trains=False)}
+    made = make_plan(card, inspections, seed=0, only=only)
+    return {(j.probe, j.target) for j in made.jobs}
+
+
+def test_the_part_runs_where_the_whole_cannot() -> None:
+    assert planned() == {(WHOLE, "open"), (PART, "closed")}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"probes": {PART: {}}}, {"select": [PART, WHOLE]}, {"limits": {PART: 0.1}}, {"only": ("membership",)}],
+)
+def test_what_is_named_runs(more: dict[str, Any]) -> None:
+    assert {(PART, "open"), (PART, "closed"), (WHOLE, "open")} == planned(**more)
