@@ -132,7 +132,9 @@ def booster_target(
     # texts that are categories for the booster reach it as such: only others are worth a word
     as_codes = () if not columns or margins.arranged.held else target.info.notes
     target._info = replace(target.info, adapter="sklearn", notes=(*notes, *as_codes))
-    return target
+    from momus.targets.trees_target import with_trees  # it builds on this module
+
+    return with_trees(target)
 
 
 def _opened(path: Path) -> XgboostMargins | LightgbmMargins:

@@ -254,6 +254,9 @@ def sklearn_target(
         form = SklearnProbabilities
     elif kind == "classifier" and fitting.margin_method(model)[0]:
         form = SklearnScores
+    from momus.targets.trees_target import form_of  # it builds on the classes above
+
+    form = form_of(form, model, columns)
     settings = [repr(where), list(named), [[c.name, c.categories] for c in columns]]
     info = TargetInfo(
         name=name,
@@ -267,7 +270,11 @@ def sklearn_target(
         high=where.highest,
         rate=where.rate,
         files=tuple(files),
-        output="values" if kind == "regressor" else "probabilities" if form is SklearnProbabilities else "labels",
+        output="values"
+        if kind == "regressor"
+        else "probabilities"
+        if issubclass(form, SklearnProbabilities)
+        else "labels",
     )
     target = form(model, info, where, raw, tuple(columns))
     target._train = train
