@@ -46,6 +46,7 @@ _METRICS = {
     "return_drop": "return lost",
     "proxy_gap": "proxy gap",
     "uncovered_share": "uncovered share",
+    "misread_share": "photographs misread",
 }
 # For readers to whom the name of a metric says nothing.
 _PLAIN_METRICS = {
@@ -58,6 +59,7 @@ _PLAIN_METRICS = {
     "retention": "the share of the accuracy that was kept",
     "proxy_gap": "how far the stated reward overstates the true goal",
     "uncovered_share": "the share of declared conditions that no test exercises",
+    "misread_share": "the share of the photographs that were misread",
 }
 _PASSED = {
     **dict.fromkeys(("perturbation", "physical", "reprogramming"), "not broken by"),
@@ -71,6 +73,7 @@ _NOUNS = {
     "side_effects": "episode",
     "incomplete_testing": "row",
     "shift": "row",
+    "physical": "view",
 }
 _UNITS = {
     "steps": "step",
