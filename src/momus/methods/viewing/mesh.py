@@ -26,7 +26,7 @@ class Pose:
 
     The camera sits on a sphere around the object (radius 1, y upwards) at ``azimuth`` and ``elevation`` in degrees,
     ``distance`` in object radii, and looks at its middle; ``roll`` turns the picture, ``shift`` (x, y) moves it, in
-    shares of its longer side. The lamp is far away at ``lamp`` (azimuth, elevation); ``ambient`` in [0, 1] is the
+    shares of its shorter side; from 2.6 radii on the whole object is in it. The lamp is far away at ``lamp`` (azimuth, elevation); ``ambient`` in [0, 1] is the
     light that comes from everywhere.
     """
 
@@ -125,9 +125,9 @@ def _visible(mesh: Mesh, pose: Pose, shape: tuple[int, int]) -> _Seen:
     axes = pose.axes()
     at = mesh.triangles[..., :3] @ axes.T
     depth = pose.distance - at[..., 2]
-    focal = FIELD * max(h, w)
-    x = w / 2 + pose.shift[0] * max(h, w) + focal * at[..., 0] / depth
-    y = h / 2 + pose.shift[1] * max(h, w) - focal * at[..., 1] / depth
+    focal = FIELD * min(h, w)  # of the shorter side, so that one distance shows the whole object in any format
+    x = w / 2 + pose.shift[0] * min(h, w) + focal * at[..., 0] / depth
+    y = h / 2 + pose.shift[1] * min(h, w) - focal * at[..., 1] / depth
     near = 1 / depth
     plane = _planes(x, y)
     to_camera = (mesh.faces * (axes[2] * pose.distance - mesh.triangles[:, 0, :3])).sum(axis=1)

@@ -200,3 +200,16 @@ def _shelves(sizes: NumpyArray, side: float) -> NumpyArray | None:
         out[i] = x, y
         x, height = x + w + gap, max(height, h)
     return out
+
+
+def printed(triangles: NumpyArray, texture: tuple[int, int]) -> NumpyArray:
+    """(th, tw) booleans: the texels that lie on the surface of triangles (n, 3, 5); the rest of a sheet is cut off."""
+    from PIL import Image, ImageDraw
+
+    th, tw = texture
+    mask = Image.new("1", (tw, th))
+    draw = ImageDraw.Draw(mask)
+    uv = triangles[..., 3:] - np.floor(triangles[..., 3:].min(axis=1, keepdims=True) + 1e-9)
+    for corners in np.stack([uv[..., 0] * tw - 0.5, (1 - uv[..., 1]) * th - 0.5], axis=-1).reshape(-1, 6).tolist():
+        draw.polygon(corners, fill=1, outline=1)
+    return np.asarray(mask, dtype=bool)

@@ -1,0 +1,1 @@
+"""Planted and clean systems for the probes of mode 7."""
