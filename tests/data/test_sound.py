@@ -180,9 +180,7 @@ def broken_files(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize(
-    "kind", ["empty", "text", "cut", "header-only", "no-samples", "mp3", "adpcm", "no-rate"]
-)
+@pytest.mark.parametrize("kind", ["empty", "text", "cut", "header-only", "no-samples", "mp3", "adpcm", "no-rate"])
 def test_a_broken_file_is_named_with_a_remedy(tmp_path: Path, kind: str) -> None:
     (tmp_path / "a.wav").write_bytes(broken_files(tmp_path)[kind])
     with pytest.raises(DataError) as caught:

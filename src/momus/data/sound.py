@@ -109,7 +109,7 @@ def wav(path: Path) -> tuple[NumpyArray, int]:
     if not a.size or rate <= 0:
         raise _broken(path, "it holds no samples" if rate > 0 else f"its sampling rate is {rate}")
     a = a if a.ndim == 2 else a[:, None]
-    mono = np.mean(_unit(a), axis=1, dtype=np.float64)
+    mono = np.asarray(_unit(a).mean(axis=1, dtype=np.float64))
     if not np.isfinite(mono).all():
         raise _broken(path, "it holds NaN or infinity")
     if np.abs(mono).max() > 1:
@@ -161,9 +161,7 @@ def _list_of(card: DataCard, folder: Path) -> Path | None:
     """The file that lists clips and labels: the one the card names, else transcripts.csv or .tsv where there is one."""
     if card.label is not None and card.label.lower().endswith((".csv", ".tsv")):
         if not (folder / card.label).is_file():
-            raise DataError(
-                "this label file does not exist", code="data/missing-file", place=str(folder / card.label)
-            )
+            raise DataError("this label file does not exist", code="data/missing-file", place=str(folder / card.label))
         return folder / card.label
     return None if card.label else next((folder / n for n in _LISTS if (folder / n).is_file()), None)
 
@@ -195,7 +193,9 @@ def _labels_of(card: DataCard, folder: Path, names: list[str], task: Task | None
     if any(p.is_file() for p in beside):
         lacking = next((p for p in beside if not p.is_file()), None)
         if lacking is not None:
-            raise DataError("this clip has no text beside it, others have", code="data/missing-file", place=str(lacking))
+            raise DataError(
+                "this clip has no text beside it, others have", code="data/missing-file", place=str(lacking)
+            )
         return [" ".join(p.read_text("utf-8-sig", errors="replace").split()) for p in beside]
     inside = ["/" in n for n in names]
     if all(inside) and task != "generator":
