@@ -239,7 +239,7 @@ class _Walk:
         outputs = self.scores(self._point(work)[native])
         self._count(work.at[lean])
         fools = np.zeros(len(work), dtype=bool)
-        fools[lean] = to_host(self.objective.won(outputs, work.y[native]))
+        fools[lean] = self._fools(outputs, work.y[native])
         self._note(work, fools)
         work.known[lean] = True
         work.prone[lean] = fools[lean]
@@ -251,7 +251,7 @@ class _Walk:
             self._point(work), lambda z, rows: self._slope(z, work.y[rows], work.to[rows])
         )
         self._count(work.at)
-        fools = ~work.known & to_host(self.objective.won(outputs, work.y))
+        fools = ~work.known & self._fools(outputs, work.y)
         ahead = self._step(work, gradient, self._value(outputs, work.y, work.to))
         if fools.any():
             self._note(work, fools)
@@ -261,6 +261,12 @@ class _Walk:
         work.step = work.step + ~fools
         work.prone = np.where(work.known, work.prone, fools)
         work.known = fools
+
+    def _fools(self, outputs: Array, y: Array) -> NumpyArray:
+        """Beyond the boundary by more than rounding: what lies on it fools in one batch and not in the next."""
+        xp = array_namespace(outputs)
+        slack = 1e-6 * xp.max(xp.abs(outputs), axis=1)
+        return to_host(self.objective.won(outputs, y) & (self.objective.margin(outputs, y) <= -slack))
 
     def _count(self, at: NumpyArray) -> None:
         self.kept.queries += np.bincount(at, minlength=len(self.kept.queries))
@@ -317,21 +323,31 @@ class _Walk:
         return xp.minimum(xp.maximum(moved, box[0]), box[1])
 
     def back_home(self, x: Array, y: Array, rows: int) -> None:
-        """Halves the way from each example back to its original; not where one that is near enough is known."""
-        xp = array_namespace(x)
+        """Halves the way from each example back to its original; not where one that is near enough is known.
+
+        Ends a last halving's width beyond the boundary: a point on the very boundary is fooling in one batch and not in
+        the next.
+        """
         todo = np.flatnonzero(np.isfinite(self.kept.distance) & ~self.kept.over)
         for i in range(0, len(todo), rows):
             at = todo[i : i + rows]
-            native = xp.asarray(at, device=device(x))
-            x0, far, labels = x[native], self.kept.x[native], y[native]
             low, high = np.zeros(len(at)), np.ones(len(at))
             for _ in range(HALVINGS):
                 share = (low + high) / 2
-                point = x0 + (far - x0) * per_row(xp.asarray(share, dtype=x.dtype, device=device(x)), x)
-                fools = to_host(self.objective.won(self.scores(point), labels))
-                self._count(at)
+                fools = self._on_the_way(x, y, at, share)[0]
                 low, high = np.where(fools, low, share), np.where(fools, share, high)
-                if fools.any():
-                    some = xp.asarray(np.flatnonzero(fools), device=device(x))
-                    distance = to_host(self.space.distance(point[some], x0[some], self.norm)).astype(float)
-                    self.kept.keep(at[fools], point[some], distance)
+            fools, point, distance = self._on_the_way(x, y, at, np.minimum(high + 0.5**HALVINGS, 1.0))
+            native = array_namespace(x).asarray(np.flatnonzero(fools), device=device(x))
+            self.kept.keep(at[fools], point[native], distance[fools])
+
+    def _on_the_way(
+        self, x: Array, y: Array, at: NumpyArray, share: NumpyArray
+    ) -> tuple[NumpyArray, Array, NumpyArray]:
+        """Whether the points at ``share`` of the way to the examples fool, the points, and their distances."""
+        xp = array_namespace(x)
+        native = xp.asarray(at, device=device(x))
+        x0 = x[native]
+        point = x0 + (self.kept.x[native] - x0) * per_row(xp.asarray(share, dtype=x.dtype, device=device(x)), x0)
+        fools = self._fools(self.scores(point), y[native])
+        self._count(at)
+        return fools, point, to_host(self.space.distance(point, x0, self.norm)).astype(float)

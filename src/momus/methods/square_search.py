@@ -46,17 +46,19 @@ def square(
     rng: np.random.Generator,
     rows: int | None = None,
     objective: Objective = MISCLASSIFIED,
+    horizon: int | None = None,
 ) -> Found:
     """Square attack on images (n, c, h, w), at most ``queries`` model rows an input (the clean one counts).
 
-    ``start`` is the share of pixels in the first window. ``domain`` must be an image range. A spent budget returns the
+    ``start`` is the share of pixels in the first window; windows shrink over ``horizon`` queries, which are ``queries``
+    unless told. ``domain`` must be an image range. A spent budget returns the
     best so far, ``complete`` False. Inputs that are wrong to begin with come back unchanged after one query.
     """
     space = (domain or Domain.image()).like(x)
     step = _squares_linf if norm == "linf" else _squares_l2
 
     def propose(best: Array, x0: Array, k: NumpyArray, draw: np.random.Generator) -> Array:
-        return step(best, x0, k, draw, space, epsilon, share(k, queries, start))
+        return step(best, x0, k, draw, space, epsilon, share(k, horizon or queries, start))
 
     return _search(scores, Best(x, objective), y, propose, queries, rng, rows or rows_for(x))
 

@@ -104,15 +104,21 @@ def signs(target: Gradients, attack: Attack, found: Found, rng: np.random.Genera
         try:
             beaten = _black_box(attack, few, rng)
             seen.append(masking.black_box_wins(beaten, len(few), "random noise and 40 queries of Square"))
-            if inputs.is_image:
-                whole = float(inputs.domain.high - inputs.domain.low)
-                whole *= 1.0 if inputs.norm == "linf" else float(np.sqrt(np.prod(inputs.x.shape[1:])))
-                wide = attack.run(few, rng, "margin", epsilon=whole, steps=20)
-                if wide.complete:
-                    seen.append(masking.large_epsilon(int(to_numpy(wide.fooled).sum()), len(few), whole))
+            seen.append(whole_range(attack, few, rng))
         except BudgetSpent:
             seen.append(Caveat(code="masking-unchecked", message="no budget was left to look for masked gradients"))
     return masking.present(seen), beaten
+
+
+def whole_range(attack: Attack, few: NumpyArray, rng: np.random.Generator) -> Caveat | None:
+    """Whether the inputs ``few`` fall when a picture may become any other picture; unasked for other data."""
+    inputs = attack.inputs
+    if not inputs.is_image:
+        return None
+    whole = float(inputs.domain.high - inputs.domain.low)
+    whole *= 1.0 if inputs.norm == "linf" else float(np.sqrt(np.prod(inputs.x.shape[1:])))
+    wide = attack.run(few, rng, "margin", epsilon=whole, steps=20)
+    return masking.large_epsilon(int(to_numpy(wide.fooled).sum()), len(few), whole) if wide.complete else None
 
 
 def _black_box(attack: Attack, index: NumpyArray, rng: np.random.Generator) -> int:

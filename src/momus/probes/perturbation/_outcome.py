@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -106,7 +107,7 @@ def conclude(
     inputs: Inputs,
     found: Found,
     *,
-    scope: dict[str, str | int | float],
+    scope: Mapping[str, str | int | float | None],
     figures: tuple[Figure, ...] = (),
     caveats: tuple[Caveat, ...] = (),
     closest: Array | None = None,

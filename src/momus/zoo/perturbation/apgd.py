@@ -1,0 +1,39 @@
+"""Cases for perturbation.apgd."""
+
+from __future__ import annotations
+
+from momus.zoo import Case, torch_digits
+from momus.zoo.perturbation import _systems as systems
+
+
+def cases(seed: int = 0) -> tuple[Case, ...]:
+    """Plain models break at 0.15; hardened ones hold at 0.03, a wide margin holds at 0.15."""
+    test = {"test": torch_digits.samples(120, systems.SIDE)}
+    wide = {"test": systems.halves(seed, n=100)}
+    decided, by_income = systems.table_network(seed, systems.applicants(seed, "income"))
+    fixed, by_age = systems.table_network(seed, systems.applicants(seed, "age"))
+    saturated = systems.digits(systems.PLAIN, "saturated-cnn", seed + 1, saturated=True)
+    return (
+        Case("plain-cnn", True, systems.digits(systems.PLAIN, "plain-cnn", seed), test, {"epsilon": 0.15}),
+        Case("wide-margin", False, systems.halves_target(), wide, {"epsilon": 0.15}),
+        Case("hardened-mlp", False, systems.digits(systems.HARD_MLP, "hardened-mlp", seed), test, {"epsilon": 0.03}),
+        Case("saturated-cnn", True, saturated, test, {"epsilon": 0.15, "loss": "dlr"}, held_out=True),
+        Case(
+            "plain-mlp",
+            True,
+            systems.digits(systems.PLAIN_MLP, "plain-mlp", seed),
+            test,
+            {"epsilon": 0.15, "loss": "targeted"},
+            held_out=True,
+        ),
+        Case("table-by-income", True, decided, by_income, {"epsilon": 0.5}, held_out=True),
+        Case(
+            "hardened-cnn",
+            False,
+            systems.digits(systems.HARD_CNN, "hardened-cnn", seed),
+            test,
+            {"epsilon": 0.03, "loss": "dlr"},
+            held_out=True,
+        ),
+        Case("table-by-age", False, fixed, by_age, {"epsilon": 0.5, "switches": 0}, held_out=True),
+    )
