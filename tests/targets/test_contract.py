@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import IsolationForest, RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -127,6 +128,40 @@ class TestRegressor(OnTable):
     @pytest.fixture(scope="class")
     def target(self) -> Any:
         return Target.from_sklearn(Ridge().fit(X / 16, Y))
+
+
+class TestForestOfValues(OnTable):
+    @pytest.fixture(scope="class")
+    def target(self) -> Any:
+        return Target.from_sklearn(RandomForestRegressor(5, max_depth=4, random_state=0).fit(X[:300] / 16, Y[:300]))
+
+
+class TestFunctionOfValues(OnTable):
+    @pytest.fixture(scope="class")
+    def target(self) -> Any:
+        return Target.from_callable(
+            lambda x: np.sin(x.sum(axis=1)), output="values", task="regressor", shape=(64,),
+            train=lambda x, y, seed: lambda rows: np.full(len(rows), y.mean()),
+        )  # fmt: skip
+
+
+class TestNetworkOfValues(OnTable):
+    @pytest.fixture(scope="class")
+    def target(self) -> Any:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            net = torch.nn.Sequential(torch.nn.Linear(64, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+        return Target.from_torch(net, task="regressor", shape=(64,), modality="table")
+
+
+class TestIsolationForest(OnTable):
+    @pytest.fixture(scope="class")
+    def target(self) -> Any:
+        return Target.from_sklearn(IsolationForest(n_estimators=10, contamination=0.2, random_state=0).fit(TABLE.x))
+
+    @pytest.fixture
+    def samples(self, target: Any) -> Samples:
+        return replace(TABLE, y=target.predict(TABLE.x), classes=("outlier", "inlier"))
 
 
 class TestXgboost(OnTable):

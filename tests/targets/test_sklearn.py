@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
+from sklearn.covariance import EllipticEnvelope
 from sklearn.datasets import load_iris
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.ensemble import IsolationForest, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
-from sklearn.svm import SVC
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import SVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from momus.core.capabilities import Probabilities, Scores, missing
@@ -181,3 +183,54 @@ def test_a_text_pipeline_takes_texts() -> None:
     assert target.info.modality == "text"
     assert (target.predict(target.encode(texts)) == labels).all()
     assert (target.retrain(texts, labels, seed=0).predict(texts) == labels).all()
+
+
+DETECTORS = {
+    "forest": IsolationForest(n_estimators=10, contamination=0.1, random_state=0),
+    "svm": OneClassSVM(nu=0.1),
+    "neighbours": LocalOutlierFactor(novelty=True),
+    "envelope": EllipticEnvelope(random_state=0),
+    "pipeline": make_pipeline(StandardScaler(), IsolationForest(n_estimators=10, random_state=0)),
+}
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_detector_of_outliers_is_a_classifier_of_two(name: str) -> None:
+    target = Target.from_sklearn(DETECTORS[name].fit(X))
+    assert (target.info.task, target.info.classes) == ("classifier", ("outlier", "inlier"))
+    raw = DETECTORS[name].predict(X)
+    labels = target.predict(X)
+    assert (labels == (raw == 1)).all()
+    assert {0, 1} == set(labels.tolist())
+    scores = target.scores(X)
+    np.testing.assert_allclose(scores[:, 1], DETECTORS[name].decision_function(X))
+    assert (scores.argmax(axis=1) == labels).all()  # a decision of exactly 0 is an inlier
+    assert missing(target, Probabilities)
+
+
+def test_a_detector_may_name_its_classes_the_other_way_round() -> None:
+    model = DETECTORS["forest"].fit(X)
+    target = Target.from_sklearn(model, classes=("inlier", "outlier"))
+    assert (target.predict(X) == (model.predict(X) == -1)).all()
+    assert (target.scores(X).argmax(axis=1) == target.predict(X)).all()
+    with pytest.raises(TargetError, match="do not match"):
+        Target.from_sklearn(model, classes=("good", "bad"))
+
+
+def test_a_detector_is_fitted_again() -> None:
+    target = Target.from_sklearn(DETECTORS["forest"].fit(X))
+    again = target.retrain(X[:60], np.ones(60, dtype=np.int64), seed=1)
+    assert again.info.classes == target.info.classes
+    assert set(again.predict(X).tolist()) == {0, 1}
+
+
+def test_local_outlier_factor_must_be_fitted_for_new_rows() -> None:
+    with pytest.raises(TargetError, match="no predict") as caught:
+        Target.from_sklearn(LocalOutlierFactor().fit(X))
+    assert "novelty=True" in str(caught.value.hint)
+
+
+def test_a_regressor_scores_by_its_value() -> None:
+    target = Target.from_sklearn(Ridge().fit(X, Y))
+    assert not missing(target, Scores)
+    np.testing.assert_array_equal(target.scores(X)[:, 0], target.predict(X))

@@ -88,6 +88,14 @@ class CallableTarget(Spaced):
         return fed
 
 
+class CallableValues(CallableTarget):
+    """A function that gives values: a regressor, or a detector with one output."""
+
+    def scores(self, x: Array, /) -> Array:
+        """float64 (n, 1): the values."""
+        return self.predict(x)[:, None]
+
+
 class CallableScores(CallableTarget):
     """A function that gives probabilities or logits."""
 
@@ -131,6 +139,10 @@ class Retrained:
 
 class CallableTargetTrains(Retrained, CallableTarget):
     """CallableTarget that can be trained again."""
+
+
+class CallableValuesTrains(Retrained, CallableValues):
+    """CallableValues that can be trained again."""
 
 
 class CallableScoresTrains(Retrained, CallableScores):
@@ -198,12 +210,16 @@ def callable_target(
         notes=notes,
         randomised=randomised,
     )
-    scored = wish in ("probabilities", "logits")
-    if train is None:
-        form: type[CallableTarget] = CallableScores if scored else CallableTarget
-    else:
-        form = CallableScoresTrains if scored else CallableTargetTrains
-    return form(function, info, where, tuple(columns), rows, train)
+    return form_of(wish, train is not None)(function, info, where, tuple(columns), rows, train)
+
+
+def form_of(output: Output, trains: bool) -> type[CallableTarget]:
+    """The class for a function that gives ``output``, with ``retrain`` or without."""
+    if output == "values":
+        return CallableValuesTrains if trains else CallableValues
+    if output == "labels":
+        return CallableTargetTrains if trains else CallableTarget
+    return CallableScoresTrains if trains else CallableScores
 
 
 def _look(

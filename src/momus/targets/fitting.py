@@ -11,6 +11,8 @@ from momus.core.errors import TargetError
 from momus.core.samples import NumpyArray, Samples
 from momus.targets import answers
 
+OUTLIERS = ("outlier", "inlier")  # what a detector's -1 and 1 are called
+
 
 def last_step(model: Any) -> Any:
     """The estimator at the end of a pipeline, or the model itself."""
@@ -34,7 +36,7 @@ def check_fitted(model: Any, place: str) -> None:
 def task_of(model: Any, place: str) -> Literal["classifier", "regressor"]:
     from sklearn.base import is_classifier, is_regressor
 
-    if is_classifier(model) or hasattr(last_step(model), "classes_"):
+    if is_classifier(model) or hasattr(last_step(model), "classes_") or detects_outliers(model):
         return "classifier"
     if is_regressor(model):
         return "regressor"
@@ -43,8 +45,23 @@ def task_of(model: Any, place: str) -> Literal["classifier", "regressor"]:
     )
 
 
+def detects_outliers(model: Any) -> bool:
+    """True for scikit-learn's detectors of outliers, which say -1 (outlier) or 1 (inlier)."""
+    from sklearn.base import is_outlier_detector
+
+    final = last_step(model)
+    return bool(is_outlier_detector(final)) if hasattr(final, "__sklearn_tags__") else False
+
+
+def class_names(model: Any, own: tuple[Any, ...]) -> tuple[str, ...]:
+    """Names of the classes where nobody gave any."""
+    return OUTLIERS if own and detects_outliers(model) else tuple(str(c) for c in own)
+
+
 def own_classes(model: Any, place: str) -> tuple[Any, ...]:
     """The estimator's class values in the order of its probability columns."""
+    if detects_outliers(model):
+        return (-1, 1)
     found = getattr(model, "classes_", None)
     if found is None:
         found = getattr(last_step(model), "classes_", None)
@@ -57,6 +74,8 @@ def own_classes(model: Any, place: str) -> tuple[Any, ...]:
 
 def match_classes(own: tuple[Any, ...], named: tuple[str, ...], place: str) -> tuple[Any, ...]:
     """The model's value for each named class: by text, else by position for 0..k-1."""
+    if own == (-1, 1) and set(named) == set(OUTLIERS):
+        return tuple(own[OUTLIERS.index(n)] for n in named)
     texts = {str(v): v for v in own}
     texts |= {str(int(v)): v for v in own if isinstance(v, float) and v == int(v)}
     if set(texts) <= set(named) or all(str(v) in named for v in own):

@@ -14,7 +14,7 @@ from momus.core.capabilities import Array, Slope, TargetInfo, to_numpy
 from momus.core.errors import TargetError
 from momus.core.samples import Column, NumpyArray, Samples
 from momus.targets import answers
-from momus.targets.callable_ import CallableScores, CallableScoresTrains, CallableTarget, CallableTargetTrains, Output
+from momus.targets.callable_ import CallableScores, CallableScoresTrains, CallableTarget, Output, form_of
 from momus.targets.files import existing
 from momus.targets.spaces import Space, space
 
@@ -175,19 +175,13 @@ def onnx_target(
     elif gradients and scored:
         notes = [f"no gradients: the graph takes {np.dtype(session.dtype).name}, which has none"]
     hook = None if train is None else _hook(train, name)
-    form = _form(scored, white is not None, train is not None)
+    form = form_of(wish, train is not None)
+    if white is not None:
+        form = OnnxGradientsTrains if train is not None else OnnxGradients
     target = form(session, replace(info, notes=tuple(notes)), where, tuple(columns), rows, hook)
     if isinstance(target, OnnxGradients):
         target.white = white
     return target
-
-
-def _form(scored: bool, white: bool, trains: bool) -> type[CallableTarget]:
-    if white:
-        return OnnxGradientsTrains if trains else OnnxGradients
-    if scored:
-        return CallableScoresTrains if trains else CallableScores
-    return CallableTargetTrains if trains else CallableTarget
 
 
 def _space(name: str, session: Session, samples: Samples | None, input_: dict[str, Any]) -> Space:

@@ -160,8 +160,16 @@ class SklearnTarget(Spaced):
         return tuple(c.name for c in self._columns) if any(m is not None for m in self._codes) else ()
 
 
+class SklearnValues(SklearnTarget):
+    """A regressor: its value is its score."""
+
+    def scores(self, x: Array, /) -> Array:
+        """float64 (n, 1)."""
+        return self.predict(x)[:, None]
+
+
 class SklearnScores(SklearnTarget):
-    """A classifier with a decision function only (LinearSVC, RidgeClassifier)."""
+    """A classifier with a decision function only (LinearSVC, RidgeClassifier), or a detector of outliers."""
 
     def scores(self, x: Array, /) -> Array:
         """Decision values float64 (n, k); a two-class decision d becomes the columns 0 and d."""
@@ -174,7 +182,9 @@ class SklearnScores(SklearnTarget):
         if z.ndim == 2 and z.shape[1] == 1:
             z = z[:, 0]
         if z.ndim == 1 and k == 2:
-            return np.stack([np.zeros_like(z), z], axis=1)
+            # An outlier detector calls a decision of exactly 0 an inlier, the second class; others call it the first.
+            floor = -np.finfo(float).tiny if fitting.detects_outliers(self.model) else 0.0
+            return np.stack([np.full_like(z, floor), z], axis=1)
         return answers.matrix(name, a, z, k)
 
     def _spread(self, a: NumpyArray, absent: float) -> NumpyArray:
@@ -229,12 +239,15 @@ def sklearn_target(
     without it a clone is fitted. ``input_`` are the settings of
     :func:`~momus.targets.spaces.space` for estimators on images. The model is copied; ``n_jobs`` is set to 1.
 
+    A detector of outliers (IsolationForest, OneClassSVM) is a classifier of outlier and inlier.
+
     Raises TargetError for an unfitted model, one that is neither classifier nor regressor, or classes that do not
     match. Costs one call on two rows, or on up to 32 rows of ``samples``.
     """
     place = f"target '{name}'"
     if not hasattr(model, "predict"):
-        raise TargetError(f"{type(model).__name__} has no predict method", place=place, hint="Give a fitted estimator")
+        hint = "Fit it with novelty=True" if hasattr(model, "novelty") else "Give a fitted estimator"
+        raise TargetError(f"{type(model).__name__} has no predict method", place=place, hint=hint)
     fitting.check_fitted(model, place)
     if not files:  # a model read from a file is ours alone already
         model = copy.deepcopy(model)
@@ -247,13 +260,15 @@ def sklearn_target(
         input_["modality"] = "text" if fitting.reads_text(model) else "table"
     where = space(name, samples=samples, **input_)
     own = () if kind == "regressor" else fitting.own_classes(model, place)
-    named = tuple(str(c) for c in classes) or tuple(str(c) for c in own)
+    named = tuple(str(c) for c in classes) or fitting.class_names(model, own)
     raw = () if kind == "regressor" else fitting.match_classes(own, named, place)
     form: type[SklearnTarget] = SklearnTarget
     if kind == "classifier" and hasattr(model, "predict_proba"):
         form = SklearnProbabilities
     elif kind == "classifier" and fitting.margin_method(model)[0]:
         form = SklearnScores
+    elif kind == "regressor":
+        form = SklearnValues
     from momus.targets.trees_target import form_of  # it builds on the classes above
 
     form = form_of(form, model, columns)

@@ -11,8 +11,14 @@ import numpy as np
 from momus.core.samples import Column, NumpyArray
 from momus.core.trees import Tree, TreeEnsemble
 from momus.targets import boosters, trees_sklearn
-from momus.targets.callable_ import CallableScores, CallableScoresTrains, CallableTarget, CallableTargetTrains
-from momus.targets.sklearn_ import SklearnProbabilities, SklearnScores, SklearnTarget
+from momus.targets.callable_ import (
+    CallableScores,
+    CallableScoresTrains,
+    CallableTarget,
+    CallableValues,
+    CallableValuesTrains,
+)
+from momus.targets.sklearn_ import SklearnProbabilities, SklearnScores, SklearnTarget, SklearnValues
 from momus.targets.spaces import raw_values
 from momus.targets.trees_boosters import of_lightgbm, of_xgboost
 
@@ -32,7 +38,7 @@ class _OfEstimator(SklearnTarget):
     _ensemble: TreeEnsemble | None = None
 
 
-class SklearnTrees(_OfEstimator):
+class SklearnTrees(_OfEstimator, SklearnValues):
     """A regressor."""
 
 
@@ -49,7 +55,7 @@ def form_of(form: type[SklearnTarget], model: Any, columns: Sequence[Column]) ->
     if not trees_sklearn.readable(model) or any(not _rises(m) for m in raw_values(columns)):
         return form
     return {
-        SklearnTarget: SklearnTrees,
+        SklearnValues: SklearnTrees,
         SklearnScores: SklearnTreesScores,
         SklearnProbabilities: SklearnTreesProbabilities,
     }.get(form, form)
@@ -70,14 +76,14 @@ class _OfBooster(CallableTarget):
     _ensemble: TreeEnsemble | None = None
 
 
-class BoosterTrees(_OfBooster, CallableTarget):
+class BoosterTrees(_OfBooster, CallableValues):
     """A regressor."""
 
 
-class BoosterTreesTrains(_OfBooster, CallableTargetTrains):
+class BoosterTreesTrains(_OfBooster, CallableValuesTrains):
     """A regressor that can be trained again."""
 
-    _form_again = CallableTargetTrains
+    _form_again = CallableValuesTrains
 
 
 class BoosterTreesScores(_OfBooster, CallableScores):
@@ -97,8 +103,8 @@ def with_trees(target: CallableTarget) -> CallableTarget:
     if function.arranged.held or not all(_rises(c) for c in numbers):
         return target
     form = {
-        CallableTarget: BoosterTrees,
-        CallableTargetTrains: BoosterTreesTrains,
+        CallableValues: BoosterTrees,
+        CallableValuesTrains: BoosterTreesTrains,
         CallableScores: BoosterTreesScores,
         CallableScoresTrains: BoosterTreesScoresTrains,
     }[type(target)]

@@ -121,9 +121,17 @@ class TargetContract:
     def test_labels_have_the_highest_score(self, target: Any, a: Any) -> None:
         need(target, can.Scores)
         s = to_numpy(target.scores(a))
-        assert s.shape == (len(a), len(target.info.classes))
+        assert s.shape == (len(a), self._outputs(target))
         assert np.isfinite(s).all()
-        self._same_order(to_numpy(target.predict(a)), s)
+        if target.info.task == "regressor":
+            self._close(s[:, 0], to_numpy(target.predict(a)))
+        else:
+            self._same_order(to_numpy(target.predict(a)), s)
+
+    @staticmethod
+    def _outputs(target: Any) -> int:
+        """Width of scores and logits: a regressor has its value."""
+        return 1 if target.info.task == "regressor" else len(target.info.classes)
 
     def _same_order(self, labels: NumpyArray, rows: NumpyArray) -> None:
         """``labels`` hold the greatest entry of their row, ties allowed."""
@@ -161,7 +169,7 @@ class TargetContract:
             if callable(getattr(type(target), ability, None)):
                 getattr(target, ability)(a)
         if has(target, can.Gradients):
-            loss_gradient(target, a, self._labels(samples))
+            self._pulled(target, a, self._labels(samples))
         np.testing.assert_array_equal(to_numpy(a), before)
         np.testing.assert_array_equal(samples.x, x)
 
@@ -175,9 +183,9 @@ class TargetContract:
                 assert [len(part) for part in getattr(target, ability)(none, [])] == [0, 0]
         for ability in ("probabilities", "scores", "logits"):
             if callable(getattr(type(target), ability, None)):
-                assert tuple(getattr(target, ability)(none).shape) == (0, len(target.info.classes))
+                assert tuple(getattr(target, ability)(none).shape) == (0, self._outputs(target))
         if has(target, can.Gradients):
-            logits, gradient = loss_gradient(target, none, np.zeros(0, np.int64))
+            logits, gradient = self._pulled(target, none, np.zeros(0, np.int64))
             assert len(logits) == 0
             assert gradient.shape == none.shape
 
@@ -199,7 +207,7 @@ class TargetContract:
         need(target, can.Gradients)
         y = self._labels(samples)
         n = to_numpy(a).astype(np.float64)
-        logits, gradient = loss_gradient(target, a, y, loss)
+        logits, gradient = self._pulled(target, a, y, loss)
         g = to_numpy(gradient).astype(np.float64)
         assert g.shape == n.shape
         assert np.isfinite(g).all()
@@ -213,7 +221,8 @@ class TargetContract:
             d = np.asarray(rng.standard_normal(n.shape))
             d /= np.linalg.norm(d.reshape(len(d), -1), axis=1).reshape(-1, *[1] * (n.ndim - 1))
             up, down = (to_numpy(target.logits(self._as(a, n + s * step * d))).astype(np.float64) for s in (1, -1))
-            slopes.append((losses(up, y, loss) - losses(down, y, loss)) / (2 * step))
+            high, low = (z[:, 0] if z.shape[1] == 1 else losses(z, y, loss) for z in (up, down))
+            slopes.append((high - low) / (2 * step))
             expected.append((g * d).reshape(len(n), -1).sum(axis=1))
         slope, want = np.concatenate(slopes), np.concatenate(expected)
         if np.abs(want).max() < 1e-6:
@@ -283,6 +292,14 @@ class TargetContract:
         if target.info.task == "generator":
             return target.generate
         return target.scores if has(target, can.Scores) else target.predict
+
+    @staticmethod
+    def _pulled(target: Any, a: Any, y: NumpyArray, loss: Loss = "cross_entropy") -> tuple[Any, Any]:
+        """Outputs and the gradient of the loss; of the value itself for a regressor."""
+        if target.info.task == "regressor":
+            pulled: tuple[Any, Any] = target.pullback(a, lambda out, _: out * 0 + 1)
+            return pulled
+        return loss_gradient(target, a, y, loss)
 
     def _labels(self, samples: Samples) -> NumpyArray:
         assert samples.y is not None
