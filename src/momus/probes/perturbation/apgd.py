@@ -22,6 +22,7 @@ from momus.probes.perturbation._outcome import conclude
     source="arXiv:2003.01690",
     cost="at most n (steps + 1) restarts rows, 9 times as many with targeted; 8 n + 1,700 rows of checks",
     tasks=("classifier", "regressor"),
+    within="perturbation.cascade",
     modalities=("image", "table", "audio"),
 )
 def apgd(

@@ -28,6 +28,7 @@ from momus.probes.perturbation._outcome import conclude
     source="arXiv:1907.02044",
     cost="at most 2 n (steps + 1) targets restarts rows, half of them with gradient; 8 n + 1,700 rows of checks",
     tasks=("classifier", "regressor"),
+    within="perturbation.cascade",
     modalities=("image", "table", "audio"),
 )
 def fab(

@@ -21,6 +21,7 @@ from momus.probes.perturbation._outcome import conclude, merged
     source="arXiv:1706.06083",
     cost="at most 2 n (steps + 1) restarts rows; 8 n + 1,700 rows of checks; 44 n for closer examples",
     tasks=("classifier",),
+    within="perturbation.cascade",
     modalities=("image", "table"),
     version=2,
 )

@@ -26,6 +26,7 @@ from momus.probes.perturbation._outcome import conclude
     source="arXiv:1912.00049",
     cost="at most n queries rows; 8 n + 1,000 rows of checks",
     tasks=("classifier",),
+    within="perturbation.cascade",
     modalities=("image", "table"),
     version=2,
 )
