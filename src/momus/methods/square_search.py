@@ -14,7 +14,7 @@ from array_api_compat import array_namespace, device
 
 from momus.core.errors import BudgetSpent
 from momus.core.samples import NumpyArray
-from momus.methods.ascent import Best, Found, rows_for
+from momus.methods.ascent import Best, Found, rows_for, to_host
 from momus.methods.domain import Domain, Norm, per_row, row_norm
 from momus.methods.objectives import MISCLASSIFIED, Objective
 
@@ -94,30 +94,66 @@ def table_search(
 def _search(
     scores: Scores, best: Best, y: Array, propose: Propose, queries: int, rng: np.random.Generator, rows: int
 ) -> Found:
-    """The loop both share. Step 0 asks the input itself, every later step one proposal, accepted if no worse."""
+    """The loop both share. Step 0 asks the input itself, every later step one proposal, accepted if no worse.
+
+    The rows at work are kept apart and written to ``best`` when their set changes, which on hard inputs is seldom.
+    """
     x = best.start
     xp = array_namespace(x)
     n, entered = x.shape[0], 0
     index = np.zeros(0, dtype=np.int64)
     k = np.zeros(0, dtype=np.int64)
+    work = _Held(best, y, index)
     try:
         while entered < n or len(index):
             new = np.arange(entered, min(n, entered + rows - len(index)))
             entered += len(new)
-            index, k = np.concatenate([index, new]), np.concatenate([k, np.zeros(len(new), dtype=np.int64)])
-            at = xp.asarray(index, device=device(x))
-            x0, candidate = x[at], best.x[at]
+            if len(new):
+                work.write()
+                index, k = np.concatenate([index, new]), np.concatenate([k, np.zeros(len(new), dtype=np.int64)])
+                work = _Held(best, y, index)
+            candidate = work.current
             if k.max(initial=0) > 0:
-                moved = propose(candidate, x0, k, rng)
+                moved = propose(candidate, work.x0, k, rng)
                 first = xp.asarray(k == 0, device=device(x))
-                candidate = xp.where(per_row(first, x), x0, moved) if len(new) else moved
-            fooled = best.see(at, candidate, scores(candidate), y[at], ties=True)
+                candidate = xp.where(per_row(first, x), work.x0, moved) if len(new) else moved
+            fooled = work.see(candidate, scores(candidate))
+            best.queries[index] += 1
             k = k + 1
             stay = ~fooled & (k < queries)
-            index, k = index[stay], k[stay]
+            if not stay.all():
+                work.write()
+                index, k = index[stay], k[stay]
+                work = _Held(best, y, index)
     except BudgetSpent:
+        work.write()
         return best.found(False)
     return best.found(True)
+
+
+class _Held:
+    """The rows at work: their originals, and the best of each so far."""
+
+    def __init__(self, best: Best, y: Array, index: NumpyArray) -> None:
+        self.best = best
+        self.at = best.xp.asarray(index, device=device(best.x))
+        self.x0, self.y, self.current = best.start[self.at], y[self.at], best.x[self.at]
+        self.margin, self.fooled = best.margin[self.at], best.fooled[self.at]
+
+    def see(self, x: Array, scores: Array) -> NumpyArray:
+        """Keeps what is no worse than before; (b,) who is fooled now."""
+        xp, objective = self.best.xp, self.best.objective
+        won = objective.won(scores, self.y)
+        value = xp.astype(objective.margin(scores, self.y), self.margin.dtype)
+        better = won | (value <= self.margin)
+        self.current = xp.where(per_row(better, x), x, self.current)
+        self.margin = xp.where(better, value, self.margin)
+        self.fooled = xp.where(better, won, self.fooled)
+        return to_host(won)
+
+    def write(self) -> None:
+        self.best.x[self.at], self.best.margin[self.at] = self.current, self.margin
+        self.best.fooled[self.at] = self.fooled
 
 
 def _windows(size: NumpyArray, h: int, w: int, x: Array, rng: np.random.Generator) -> Array:
@@ -152,12 +188,12 @@ def _squares_linf(
     reach = epsilon * space.scale
     low, high = space.low, space.high
     mask = _windows(_sides(shares, h, w), h, w, x0, rng)
-    sign = _signs((b, c, 1, 1), x0, rng)
-    out = xp.where(mask, xp.clip(x0 + reach * sign, low, high), best)
+    up = _signs((b, c, 1, 1), x0, rng) > 0
+    bottom, top = xp.clip(x0 - reach, low, high), xp.clip(x0 + reach, low, high)
+    out = xp.where(mask, xp.where(up, top, bottom), best)
     idle = ~xp.any(out != best, axis=(1, 2, 3))
     if bool(xp.any(idle)):
-        turned = xp.where(mask[idle], xp.clip(x0[idle] - reach * sign[idle], low, high), best[idle])
-        out[idle] = turned
+        out[idle] = xp.where(mask[idle], xp.where(up[idle], bottom[idle], top[idle]), best[idle])
     if (k == 1).any():
         start = xp.asarray(k == 1, device=device(x0))
         out[start] = xp.clip(x0[start] + reach * _signs((int((k == 1).sum()), c, 1, w), x0, rng), low, high)
