@@ -13,6 +13,7 @@ from momus.core.samples import NumpyArray
 from momus.methods import masking
 from momus.methods.ascent import Found, pgd, to_host
 from momus.methods.losses import Loss
+from momus.methods.sound_search import sound_search
 from momus.methods.square_search import square, table_search
 from momus.probes.perturbation._inputs import Inputs, reserved, rows_within
 
@@ -133,7 +134,7 @@ def _black_box(attack: Attack, index: NumpyArray, rng: np.random.Generator) -> i
         noisy = x + xp.asarray(noise, dtype=x.dtype, device=device(x)) * domain.scale
         point = domain.project(noisy, x, inputs.epsilon, inputs.norm)
         fooled |= to_host(inputs.objective.won(attack.scores(point), y))
-    search = square if inputs.is_image else table_search
+    search = {"image": square, "audio": sound_search}.get(inputs.modality, table_search)
     found = search(
         attack.scores, x, y, epsilon=inputs.epsilon, queries=40, norm=inputs.norm, domain=inputs.domain, rng=rng,
         objective=inputs.objective,

@@ -15,6 +15,7 @@ from momus.methods.apgd import apgd
 from momus.methods.ascent import Found
 from momus.methods.fab import Nearest, fab
 from momus.methods.losses import Loss, TargetedLoss
+from momus.methods.sound_search import sound_search
 from momus.methods.square_search import square, table_search
 from momus.probes.perturbation._inputs import Inputs, reserved, rows_within
 
@@ -95,7 +96,7 @@ class Members:
         )
 
     def square(self, index: NumpyArray, rng: np.random.Generator, queries: int) -> Found:
-        """Square on pictures, its like under the columns' rules on tables and sound."""
+        """Square on pictures, its like with tones on sound and under the columns' rules on tables."""
         x, y = self.inputs.at(index)
         rows = even(len(x), rows_within(self.trial, x))
         if self.inputs.is_image:
@@ -112,7 +113,8 @@ class Members:
                 objective=self.inputs.objective,
                 horizon=max(SCHEDULE, queries),
             )
-        return table_search(
+        search = sound_search if self.inputs.modality == "audio" else table_search
+        return search(
             self.scores,
             x,
             y,

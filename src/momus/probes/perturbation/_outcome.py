@@ -16,8 +16,10 @@ from momus.core.records import Caveat, Figure, Measurement
 from momus.core.samples import NumpyArray
 from momus.methods.ascent import Found, rows_for
 from momus.methods.domain import per_row
+from momus.methods.sound import quantised
 from momus.probes.perturbation._evidence import changed_columns, pictures
 from momus.probes.perturbation._inputs import Inputs
+from momus.probes.perturbation._sound import how_loud, silence, sounds
 from momus.stats.intervals import wilson
 
 
@@ -121,8 +123,8 @@ def conclude(
     checked = recheck(target, inputs, found)
     distances = nearest(target, inputs, checked, found.x if closest is None else closest)
     n, right, won = len(inputs.right), int(inputs.right.sum()), int(checked.won.sum())
-    show = {"image": pictures, "table": changed_columns}.get(inputs.modality)
-    seen = show(target, inputs, checked.x, checked.won, checked.labels) if show else []
+    shows = {"image": pictures, "table": changed_columns, "audio": sounds}
+    seen = shows[inputs.modality](target, inputs, checked.x, checked.won, checked.labels)
     evidence = [*seen, _against_epsilon(inputs, distances, n)]
     numbers = [
         Figure(name="clean_accuracy", value=right / n if n else 0.0, ci=wilson(right, n), n=n),
@@ -141,6 +143,7 @@ def conclude(
         numbers.append(
             Figure(name="median_distortion", value=typical, n=won, note=f"{inputs.norm}, {unit}, of the fooled")
         )
+        numbers += how_loud(inputs, checked.x, checked.won)
         numbers += _after_rounding(target, inputs, checked)
     rejected = sum(checked.broken.values()) + checked.unconfirmed
     numbers.append(Figure(name="rejected_examples", value=float(rejected), note="found by the attack, not counted"))
@@ -169,6 +172,8 @@ def _caveats(inputs: Inputs, found: Found, checked: Checked, n: int, right: int)
     if not inputs.domain.free(inputs.epsilon):
         message = f"no input may be changed at epsilon {inputs.epsilon:g}, so nothing was attacked"
         out.append(Caveat(code="nothing-to-move", message=message, blocks="both"))
+    if inputs.modality == "audio":
+        out += silence(inputs)
     labels = to_numpy(inputs.y)
     if n > 1 and inputs.classes and len(np.unique(labels)) < 2:
         out.append(Caveat(code="one-class", message="all inputs carry the same label: the other classes are untested"))
@@ -196,13 +201,14 @@ def _caveats(inputs: Inputs, found: Found, checked: Checked, n: int, right: int)
 
 
 def _after_rounding(target: Predicts, inputs: Inputs, checked: Checked) -> list[Figure]:
-    """Share of the successful pictures that still fool the model once stored in the format they came in."""
-    if not inputs.is_image:
+    """Share of the successful pictures or clips that still fool the model once stored in the format they came in."""
+    if inputs.modality == "table":
         return []
     index = np.flatnonzero(checked.won)
     x0, y = inputs.at(inputs.chosen)
     xp = array_namespace(x0)
-    stored = target.decode(checked.x[xp.asarray(index, device=device(x0))])
+    won = checked.x[xp.asarray(index, device=device(x0))]
+    stored = target.decode(won if inputs.is_image else quantised(won))
     try:
         again = target.encode(stored)
         if tuple(again.shape[1:]) != tuple(x0.shape[1:]):
@@ -210,7 +216,8 @@ def _after_rounding(target: Predicts, inputs: Inputs, checked: Checked) -> list[
         kept = int(inputs.won(to_numpy(target.predict(again)), to_numpy(y)[index]).sum())
     except BudgetSpent:
         return []
-    note = "share of the fooling pictures that still fool when saved as files of the original kind"
+    what = "pictures that still fool when saved as files of the original kind"
+    note = f"share of the fooling {what if inputs.is_image else 'clips that still fool when saved with 16 bits'}"
     return [
         Figure(
             name="fooled_after_saving", value=kept / len(index), ci=wilson(kept, len(index)), n=len(index), note=note

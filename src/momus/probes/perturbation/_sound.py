@@ -9,6 +9,7 @@ from array_api_compat import array_namespace, device
 
 from momus.core.capabilities import Array, Predicts, to_numpy
 from momus.core.evidence import Attachment, Cell, Line, Series, Table
+from momus.core.records import Caveat, Figure
 from momus.core.samples import NumpyArray
 from momus.methods import sound
 from momus.probes.perturbation._inputs import Inputs
@@ -39,6 +40,28 @@ def sounds(
     few = _of_each(index, np.asarray(labels)[index])
     rate = inputs.samples.rate or 16_000
     return [table, *listen([int(inputs.chosen[index[i]]) for i in few], before[few], after[few], rate)]
+
+
+def how_loud(inputs: Inputs, x: Array, won: NumpyArray) -> list[Figure]:
+    """Loudness of the changes that turned a clip; nothing for other inputs than sound."""
+    index = np.flatnonzero(won)
+    if inputs.modality != "audio" or not len(index):
+        return []
+    before, after = _rows(inputs.at(inputs.chosen)[0], index), _rows(x, index)
+    level, ratio = sound.loudness(after - before, before), sound.signal_to_noise(after - before, before)
+    note = "loudest sample of the change against the loudest of the clip"
+    found = [("median_decibels", level, note), ("median_signal_to_noise", ratio, "dB, energy of clip over change")]
+    numbers = [(name, float(np.median(v)), n) for name, v, n in found]
+    return [Figure(name=name, value=v, n=len(index), note=n) for name, v, n in numbers if np.isfinite(v)]
+
+
+def silence(inputs: Inputs) -> list[Caveat]:
+    """A caveat where clips are silent: an attacker may not change what fills a clip up, and here that is all of it."""
+    silent = to_numpy(sound.peaks(inputs.at(inputs.chosen)[0])) == 0 if len(inputs.chosen) else np.zeros(0)
+    if not silent.any():
+        return []
+    message = f"{int(silent.sum())} of {len(silent)} clips are silent: there is nothing to hide a change in"
+    return [Caveat(code="nothing-to-hide-in", message=message, blocks="both" if silent.all() else "none")]
 
 
 DECIBELS = (

@@ -11,6 +11,7 @@ from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Figure, Knowledge, Measurement
 from momus.methods import masking
 from momus.methods.ascent import Found
+from momus.methods.sound_search import sound_search
 from momus.methods.square_search import square as search_image
 from momus.methods.square_search import table_search
 from momus.probes.perturbation._inputs import Inputs, prepare, reserved, rows_within
@@ -103,7 +104,7 @@ def _attack(
         return target.scores(x)
 
     x, y = inputs.at(index)
-    search = search_image if inputs.is_image else table_search
+    search = {"image": search_image, "audio": sound_search}.get(inputs.modality, table_search)
     return search(
         scores,
         x,

@@ -164,7 +164,7 @@ def recogniser(kind: Kind, level: float, name: str, seed: int = 0) -> Any:
 
 
 def voices(seed: int, noise: float, n: int = 120, samples: int = 800) -> Samples:
-    """Tenths of a second of a voice (harmonics of a random pitch) in noise of height ``noise``, or of the noise alone."""
+    """Tenths of a second of a voice (harmonics of a random pitch) in noise of height ``noise``, or of noise alone."""
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.arange(n) % 2)
     t = np.arange(samples) / RATE
