@@ -83,6 +83,10 @@ def read_data(
             from momus.data.mesh import read_mesh
 
             samples = read_mesh(path)
+        elif form == "wordnet":
+            from momus.data.wordnet import synonyms
+
+            samples = synonyms(path)
         elif form == "sound":
             from momus.data.sound import read_sound
 
@@ -100,9 +104,11 @@ def read_data(
 
 
 def _of_folder(path: Path) -> str:
-    """What a folder holds: sound where a WAV file lies in it and no picture, else pictures."""
-    from momus.data import images, sound
+    """What a folder holds: a WordNet database, sound where a WAV file lies in it and no picture, else pictures."""
+    from momus.data import images, sound, wordnet
 
+    if wordnet.is_wordnet(path):
+        return "wordnet"
     found = {p.suffix.lower() for p in path.rglob("*")}
     return "sound" if found & sound.SUFFIXES and not found & images.SUFFIXES else "images"
 
