@@ -26,10 +26,10 @@ from momus.probes.perturbation._outcome import conclude
     worse="higher",
     source="arXiv:1912.00049",
     cost="at most n queries rows; 8 n + 1,000 rows of checks",
-    tasks=("classifier",),
+    tasks=("classifier", "regressor"),
     within="perturbation.cascade",
-    modalities=("image", "table"),
-    version=2,
+    modalities=("image", "table", "audio"),
+    version=3,
 )
 def square(
     target: Scores,
@@ -40,18 +40,24 @@ def square(
     queries: int = 1000,
     n: int = 200,
     switches: int = 1,
+    tolerance: float | None = None,
+    threshold: float | None = None,
 ) -> Measurement:
     """Share of correctly classified inputs that random search over the scores turns wrong inside epsilon.
 
     Measures: attack success rate over the inputs the model gets right, with scores as the only knowledge: no gradient,
     no weights. Pictures get the Square attack; tables a random search that leaves immutable columns alone and keeps
-    integers whole, one-hot groups one-hot and values in their range.
+    integers whole, one-hot groups one-hot and values in their range; sound gets the same search over its samples. A
+    regressor counts as turned where its output moves by more than the tolerance, a detector where it crosses its
+    threshold.
 
     Why it matters: whoever may call the model and sees its confidence can do this, against any kind of model.
 
-    Options: ``epsilon`` radius of the ball, in units of the picture's range ([0, 1]; default 8/255) or of each column's
-    scale (tables; default 0.1 interquartile ranges of the training data). ``norm`` linf or l2. ``queries`` model rows
-    an input, 1 or more. ``n`` inputs at most. ``switches`` categories that may change at once in a table.
+    Options: ``epsilon`` radius of the ball, in units of the picture's range ([0, 1]; default 8/255), of full scale
+    (sound; 0.01) or of each column's scale (tables; 0.1 interquartile ranges of the training data). ``norm`` linf or
+    l2. ``queries`` model rows an input, 1 or more. ``n`` inputs at most. ``switches`` categories that may change at
+    once in a table. ``tolerance`` for regressors, in the output's units (default half the outputs' standard
+    deviation). ``threshold`` for detectors.
 
     Returns: figures ``robust_accuracy`` (share of all inputs), ``clean_accuracy``, ``median_distortion``,
     ``median_queries``, ``rejected_examples``; pictures or changed columns; accuracy left against epsilon and queries.
@@ -66,8 +72,9 @@ def square(
     Source: Andriushchenko et al. 2020, arXiv 1912.00049; tables: the same search under declared constraints.
     """
     inputs = prepare(
-        target, trial, n=n, epsilon=epsilon, norm=norm, switches=switches, options={"queries": queries, "n": n}
-    )
+        target, trial, n=n, epsilon=epsilon, norm=norm, switches=switches, options={"queries": queries, "n": n},
+        tolerance=tolerance, threshold=threshold,
+    )  # fmt: skip
     rng = trial.rng
     found = _attack(target, trial, inputs, inputs.chosen, rng, inputs.epsilon, queries)
     trial.progress(0.8, "looking for signs that the search was blind")
