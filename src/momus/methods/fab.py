@@ -45,22 +45,27 @@ def to_hyperplane(t: Array, w: Array, c: Array, box: tuple[Array, Array], scale:
     between, about five. Where the box does not reach the plane every entry goes as far as it can.
     """
     xp = array_namespace(t)
-    none = xp.zeros_like(t)
     towards = xp.sign(w) * per_row(xp.sign(c), w)
-    room = xp.where(towards > 0, box[1] - t, xp.where(towards < 0, t - box[0], none))
+    room = xp.where(towards > 0, box[1] - t, t - box[0])
     weight, most = xp.abs(w), xp.abs(c)
-    quick = (none + 1.0) * scale if norm == "linf" else weight * scale**2
-    rate, axes = weight * quick, tuple(range(1, t.ndim))
-    level, moved, nothing = xp.zeros_like(c), none, xp.ones_like(c)
+    quick = weight * scale**2 if norm == "l2" else scale
+    rate = weight * quick
+    level, moved, rest = xp.zeros_like(c), xp.zeros_like(t), xp.ones_like(c)
     for _ in range(64):
-        speed = xp.sum(xp.where(moved < room, rate, none), axis=axes)
-        lacking = most - xp.sum(weight * moved, axis=axes)
+        speed = _dot(rate, xp.astype(moved < room, t.dtype), xp)
+        lacking = most - _dot(weight, moved, xp)
         go = (lacking > 1e-5 * most) & (speed > 0)
         if not bool(xp.any(go)):
             break
-        level = xp.where(go, level + lacking / xp.where(speed > 0, speed, nothing), level)
+        level = xp.where(go, level + lacking / xp.where(speed > 0, speed, rest), level)
         moved = xp.minimum(quick * per_row(level, t), room)
     return towards * moved
+
+
+def _dot(a: Array, b: Array, xp: Any) -> Array:
+    """(n,) inner products of rows, without a product array in between."""
+    n = a.shape[0]
+    return xp.vecdot(xp.reshape(a, (n, -1)), xp.reshape(b, (n, -1))) if n else xp.zeros_like(a[:, 0])
 
 
 @dataclass
@@ -78,6 +83,8 @@ class _Rows:
     to: Array
     y: Array
     x0: Array
+    low: Array
+    high: Array
     a: Array
 
     def __len__(self) -> int:
@@ -214,16 +221,16 @@ class _Walk:
         xp = array_namespace(x)
         native = xp.asarray(at, device=device(x))
         x0 = a = x[native]
+        low, high = self.space.bounds(x0, 0.0, "l2")
         again = rounds % self.restarts > 0
         if again.any():  # as far as half the distance known, or half of epsilon
             reach = np.where(again, 0.5 * np.minimum(self.kept.distance[at], self.epsilon), 0.0)
             share = per_row(xp.asarray(reach, dtype=x.dtype, device=device(x)), x0)
-            low, high = self.space.bounds(x0, 0.0, "l2")
             a = x0 + starts(x0, at, rounds, 1.0, self.norm, key) * share * self.space.scale
             a = xp.minimum(xp.maximum(a, low), high)
         to = at if classes is None else classes[at, rounds // self.restarts]
         zeros = np.zeros(len(at), dtype=np.int64)
-        return _Rows(at, zeros, zeros == 0, zeros > 0, xp.asarray(to, device=device(x)), y[native], x0, a)
+        return _Rows(at, zeros, zeros == 0, zeros > 0, xp.asarray(to, device=device(x)), y[native], x0, low, high, a)
 
     def _point(self, work: _Rows) -> Array:
         if not self.space.discrete:
@@ -305,22 +312,15 @@ class _Walk:
         self.gradients, self.dead = self.gradients + len(bad), self.dead + int(bad.sum())
         if bad.any():
             gradient = xp.where(xp.isfinite(gradient), gradient, xp.zeros_like(gradient))
-        box = self.space.bounds(work.x0, 0.0, "l2")
-        home = xp.sum(gradient * (work.a - work.x0), axis=axes) - value  # what the original lacks to the plane
-        both = to_hyperplane(
-            xp.concat([work.a, work.x0], axis=0),
-            xp.concat([gradient, gradient], axis=0),
-            xp.concat([-value, home], axis=0),
-            tuple(xp.concat([b, b], axis=0) for b in box),
-            self.space.scale,
-            self.norm,
-        )
-        here, there = both[: len(work)], both[len(work) :]
+        box, scale = (work.low, work.high), self.space.scale
+        lacks = _dot(gradient, work.a - work.x0, xp) - value  # what the original lacks to the plane
+        here = to_hyperplane(work.a, gradient, -value, box, scale, self.norm)
+        there = to_hyperplane(work.x0, gradient, lacks, box, scale, self.norm)
         zero = xp.zeros_like(here)
         near, far = self.space.distance(here, zero, self.norm), self.space.distance(there, zero, self.norm)
         pull = per_row(xp.clip(near / xp.clip(near + far, TINY, None), 0.0, PULL), here)
-        moved = (work.a + OVERSHOOT * here) * (1 - pull) + (work.x0 + OVERSHOOT * there) * pull
-        return xp.minimum(xp.maximum(moved, box[0]), box[1])
+        ahead, home = work.a + OVERSHOOT * here, work.x0 + OVERSHOOT * there
+        return xp.minimum(xp.maximum(ahead + (home - ahead) * pull, work.low), work.high)
 
     def back_home(self, x: Array, y: Array, rows: int) -> None:
         """Halves the way from each example back to its original; not where one that is near enough is known.
