@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ from array_api_compat import array_namespace, device
 
 from momus.core.capabilities import Array, Predicts, to_numpy
 from momus.core.errors import BudgetSpent
-from momus.core.evidence import Line, Series
+from momus.core.evidence import Evidence, Line, Series
 from momus.core.probe import Trial
 from momus.core.records import Caveat, Figure, Measurement
 from momus.core.samples import NumpyArray
@@ -123,6 +123,7 @@ def conclude(
     checked = recheck(target, inputs, found)
     distances = nearest(target, inputs, checked, found.x if closest is None else closest)
     n, right, won = len(inputs.right), int(inputs.right.sum()), int(checked.won.sum())
+    shows: Mapping[str, Callable[..., Sequence[Evidence]]]
     shows = {"image": pictures, "table": changed_columns, "audio": sounds}
     seen = shows[inputs.modality](target, inputs, checked.x, checked.won, checked.labels)
     evidence = [*seen, _against_epsilon(inputs, distances, n)]
