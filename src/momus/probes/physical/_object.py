@@ -191,7 +191,7 @@ def conclude(target: Predicts, trial: Trial, case: Case, made: Made, *, size_mm:
     """Shows the surface, as its file holds it, to the untouched target in every held-out view, and counts."""
     texture = (np.rint(made.texture * 255) / 255).astype(np.float32)
     read = answers(target.predict, case.held_out, texture, case.like)
-    caveats = [*_caveats(case, made, len(read)), *case.caveats]
+    caveats = [*_caveats(case, made, read), *case.caveats]
     if len(read) < len(case.held_out):
         caveats.append(Caveat(code="budget-spent", message="the budget ended before every view was asked again"))
     won = case.won(read)
@@ -247,7 +247,7 @@ def _figures(case: Case, made: Made, read: NumpyArray, texture: NumpyArray) -> l
     return out
 
 
-def _caveats(case: Case, made: Made, asked: int) -> list[Caveat]:
+def _caveats(case: Case, made: Made, read: NumpyArray) -> list[Caveat]:
     out = []
     if not made.complete:
         message = f"the budget ended after {len(made.history)} steps of the search"
@@ -265,9 +265,26 @@ def _caveats(case: Case, made: Made, asked: int) -> list[Caveat]:
     if share < 0.25:
         message = f"the plain object is recognised in {share:.0%} of the views only"
         out.append(Caveat(code="hardly-recognised", message=message, blocks="none"))
-    if asked and case.won(case.random).sum() >= case.won(case.clean).sum() + 0.5 * case.recognised.sum():
+    return [*out, *_beside(case, read)]
+
+
+def _beside(case: Case, read: NumpyArray) -> list[Caveat]:
+    """What random colours do, and what the paint does beside what it was made for."""
+    known = case.recognised[: len(read)]
+    if not known.any():
+        return []
+    out = []
+    hits, by_chance = int(case.won(read).sum()), int(case.won(case.random)[: len(read)].sum())
+    if by_chance > hits:
+        message = f"random colours turn {by_chance} views, the search {hits}: it went astray"
+        out.append(Caveat(code="random-beats-search", message=message, blocks="pass"))
+    elif by_chance >= 0.5 * known.sum():
         message = "random colours alone turn half of the views: the model hardly looks at the shape"
         out.append(Caveat(code="random-does-it", message=message, blocks="none"))
+    astray = int((known & (read != case.true)).sum()) - hits
+    if case.to is not None and astray > 0.25 * known.sum():
+        message = f"the target class is missed, but {astray} of {int(known.sum())} views are misread as something else"
+        out.append(Caveat(code="misread-otherwise", message=message, blocks="pass"))
     return out
 
 

@@ -19,7 +19,7 @@ from momus.probes.physical._views import Around
     metric="attack_success_rate",
     worse="higher",
     source="arXiv:1707.07397",
-    cost="steps x batch + 3 views + 4 x 16 rows of validation",
+    cost="steps x batch + 3 views + 80 rows of validation",
     tasks=("classifier",),
     modalities=("image",),
 )
@@ -68,7 +68,7 @@ def object(
 
     Raises: ProbeError for a class that is not there, a mesh that is none, bounds that are upside down.
 
-    Cost: steps x batch + 3 views + 64 rows; a view takes 20 to 50 ms to project once.
+    Cost: steps x batch + 3 views + at most 80 rows; a view takes 20 to 50 ms to project once.
 
     A pass means little when: the search had not settled, gradients vanish, the plain object is hardly recognised, or
     the light, distances and sides that were declared are easier for the model than the real ones. Reflections, shadows
