@@ -197,7 +197,9 @@ class Probe:
         self.check_options(options)
         for role in self.data:
             trial.samples(role)
-        trial.data = {role: s.in_classes(target.info.classes) for role, s in trial.data.items()}
+        # The role "task" is an adversary's own task: its labels are none of the target's.
+        of_target = {role: s.in_classes(target.info.classes) for role, s in trial.data.items() if role != "task"}
+        trial.data = {role: of_target.get(role, s) for role, s in trial.data.items()}
         effective = {**self.options, **options}
         trial.probe = self
         trial.meter = Meter(target, trial.budget)
