@@ -184,7 +184,7 @@ class _Attack:
                 last = None
                 if work is not None and climbing:
                     work = work.take(~self.record.over[work.at])
-            elif not climbing and not len(at):
+            elif not climbing and room and not len(at):
                 return
 
     def _finish(self, last: _Rows) -> None:

@@ -233,9 +233,11 @@ class _Walk:
         return _Rows(at, zeros, zeros == 0, zeros > 0, xp.asarray(to, device=device(x)), y[native], x0, low, high, a)
 
     def _point(self, work: _Rows) -> Array:
-        if not self.space.discrete:
+        """What is asked for the free iterate: whole-number columns at the nearest whole change."""
+        if self.space.whole is None:
             return work.a
-        return self.space.project(work.a, work.x0, float("inf"), self.norm)
+        xp = array_namespace(work.a)
+        return xp.where(self.space.whole, work.x0 + xp.round(work.a - work.x0), work.a)
 
     def _look(self, work: _Rows) -> None:
         """Asks without gradient those that will hardly need one: they are likely to fool, or their steps are over."""
