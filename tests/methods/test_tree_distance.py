@@ -39,7 +39,7 @@ def domain(*columns: Column, rules: tuple[str, ...] = (), switches: int = 1, sca
     return made
 
 
-WIDE = {"low": -1000.0, "high": 1000.0}
+WIDE: Any = {"low": -1000.0, "high": 1000.0}
 
 
 @pytest.mark.parametrize("measure", ["linf", "l2"])
@@ -190,7 +190,7 @@ def test_forests_against_every_cell(seed: int, trees: int, measure: Any) -> None
 def test_deep_votes_and_their_ties(seed: int) -> None:
     """Pure leaves vote in whole numbers, where ties are decided by the order of the classes."""
     samples = mixed(seed)
-    two = np.minimum(samples.y, 1)  # type: ignore[type-var]
+    two = np.minimum(np.asarray(samples.y), 1)
     model = RandomForestClassifier(2, max_features=2, random_state=seed).fit(samples.x[:25], two[:25])
     target: Any = Target.from_sklearn(model, classes=("p", "q"))
     search = Search(target.trees(), Domain.table(samples))

@@ -43,8 +43,8 @@ def answers(ensemble: TreeEnsemble, x: NumpyArray) -> NumpyArray:
     if ensemble.task == "regressor":
         return np.asarray(found[:, 0])
     if ensemble.outputs == 1:
-        return (found[:, 0] > ensemble.cut).astype(np.int64)
-    return found.argmax(axis=1)
+        return np.asarray(found[:, 0] > ensemble.cut).astype(np.int64)
+    return np.asarray(found.argmax(axis=1))
 
 
 def in_doubles(ensemble: TreeEnsemble) -> TreeEnsemble:
