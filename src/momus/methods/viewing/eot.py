@@ -106,7 +106,7 @@ def optimise(
     batch: int = 16,
     step_size: float = 0.05,
     rule: Literal["adam", "sign"] = "adam",
-    loss: Loss | Literal["alternate"] = "alternate",
+    loss: Loss | Literal["focused"] = "focused",
     paper: Paper | None = None,
     mask: NumpyArray | None = None,
     checks: int = 8,
@@ -116,7 +116,8 @@ def optimise(
 
     ``pullback`` and ``scores`` are the model's; ``like`` is any canonical array of it. ``pool``: scenes to learn from,
     in any mixture of projections, lights, backgrounds and labels; each step takes ``batch`` of them at random.
-    ``loss``: one loss, or by turns cross-entropy and margin, which stall in different places. ``mask`` (th, tw): texels
+    ``loss``: one of the outputs, or ``focused``: the margin, weighted towards the scenes that are not won yet, in units
+    of the margins themselves, so that neither saturated outputs nor scenes long won lead it. ``mask`` (th, tw): texels
     that may change. ``checks``: how often the validation scenes are asked; without any the last texture is returned.
     Costs steps * batch + checks * len(validation) rows. A spent budget returns the best so far, ``complete`` False.
     """
@@ -128,8 +129,7 @@ def optimise(
     try:
         for step in range(steps):
             scenes = [pool[i] for i in order.take(min(batch, len(pool)))]
-            kind: Loss = loss if loss != "alternate" else ("cross_entropy", "margin")[step % 2]
-            work.step(pullback, scenes, kind, _decay(step, steps) * step_size)
+            work.step(pullback, scenes, loss, _decay(step, steps) * step_size)
             if validation and ((step + 1) % every == 0 or step + 1 == steps):
                 work.judge(scores, validation)
             if progress is not None:
@@ -174,6 +174,7 @@ class _Work:
     rows: int = 0
     dead: int = 0
     steps: int = 0
+    typical: float = 0.0
 
     def __post_init__(self) -> None:
         self.texture: NumpyArray = np.clip(self.start, 0, 1).astype(np.float32)
@@ -181,10 +182,17 @@ class _Work:
         self.first: NumpyArray = np.zeros_like(self.texture)
         self.second: NumpyArray = np.zeros_like(self.texture)
 
-    def step(self, pullback: Pullback, scenes: list[Scene], loss: Loss, size: float) -> None:
+    def step(self, pullback: Pullback, scenes: list[Scene], loss: Loss | Literal["focused"], size: float) -> None:
         """Asks once and moves the texture uphill."""
         x, y = stack(scenes, self.texture, self.like), labels(scenes, self.like)
-        outputs, gradient = pullback(x, lambda out, rows: self.objective.slope(out, y[rows], loss))
+
+        def weigh(outputs: Array, rows: slice) -> Array:
+            if loss != "focused":
+                return self.objective.slope(outputs, y[rows], loss)
+            up = self.objective.slope(outputs, y[rows], "margin")
+            return up * self._focus(self.objective.margin(outputs, y[rows]))[:, None]
+
+        outputs, gradient = pullback(x, weigh)
         self.queries += len(scenes)
         slopes = np.moveaxis(to_numpy(gradient), 1, -1)
         slopes = np.where(np.isfinite(slopes), slopes, 0.0).astype(np.float32)
@@ -197,6 +205,15 @@ class _Work:
         self._move(self._unit(total) + self._wishes(), size)
         self.steps += 1
         self.history.append((self.steps, float(to_numpy(self.objective.won(outputs, y)).mean())))
+
+    def _focus(self, margin: Array) -> Array:
+        """A weight in [0, 1] for each scene: near 1 while it is not won, falling off once it is."""
+        xp = array_namespace(margin)
+        size = float(xp.mean(xp.abs(margin)))
+        if not np.isfinite(size) or size <= 0:
+            return xp.ones_like(margin)
+        self.typical = size if self.typical == 0 else 0.9 * self.typical + 0.1 * size
+        return 1 / (1 + xp.exp(-xp.clip(1 + 4 * margin / self.typical, -30.0, 30.0)))
 
     def judge(self, scores: Scores, scenes: Sequence[Scene]) -> None:
         """Keeps the texture if it wins more validation scenes than the best, or as many by a greater margin."""
@@ -253,12 +270,12 @@ def unprintable(texture: NumpyArray, palette: NumpyArray) -> tuple[float, NumpyA
     does not fade as the palette grows.
     """
     flat = texture.reshape(-1, texture.shape[-1])
-    apart = flat[:, None, :] - palette[None, :, :].astype(np.float32)
-    squared = (apart**2).sum(axis=2)
-    nearest = squared.argmin(axis=1)
-    rows = np.arange(len(flat))
-    distance = np.sqrt(squared[rows, nearest])
-    away = apart[rows, nearest] / np.maximum(distance, 1e-6)[:, None]
+    colours = palette.astype(np.float32)
+    # |t - p|^2 without |t|^2, which is the same for every colour of a texel.
+    nearest = ((colours**2).sum(axis=1) - 2 * (flat @ colours.T)).argmin(axis=1)
+    apart = flat - colours[nearest]
+    distance = np.sqrt((apart**2).sum(axis=1))
+    away = apart / np.maximum(distance, 1e-6)[:, None]
     return float(distance.mean()), away.reshape(texture.shape)
 
 
