@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +13,14 @@ from momus.core.probe import Trial
 from momus.core.records import Caveat, Figure, Interval, Measurement, Scalar
 from momus.core.samples import NumpyArray
 from momus.methods.objectives import Misclassified, Objective, Reached
-from momus.methods.viewing.eot import Made
+from momus.methods.viewing.eot import Made, Scene
 from momus.methods.viewing.mesh import Mesh
 from momus.methods.viewing.mesh_unwrap import printed
 from momus.probes.physical import _object_evidence as show
 from momus.probes.physical._views import (
     Around,
+    Scenes,
+    Stream,
     View,
     answers,
     backgrounds,
@@ -74,19 +76,11 @@ class Case:
         found: NumpyArray = turned & self.recognised[: len(read)]
         return found
 
-    def more(self, n: int) -> list[View]:
-        """Further views of the same kind, to learn from."""
-        label = self.true if self.to is None else self.to
-        return views(
-            self.mesh,
-            self.around,
-            max(n, 1),
-            shape=self.shape,
-            texels=self.plain.shape[0],
-            label=label,
-            behind=self.behind,
-            rng=self.rng,
-        )
+    def more(self, n: int, *, kept: bool = True) -> Sequence[Scene]:
+        """Further scenes of the same kind, to learn from; made anew whenever one is asked for, unless ``kept``."""
+        label, seed = (self.true if self.to is None else self.to), int(self.rng.integers(2**63))
+        stream = Stream(self.mesh, self.around, n, self.shape, self.plain.shape[0], label, self.behind, seed)
+        return [v.scene for v in stream] if kept else Scenes(stream)
 
 
 def prepare(
@@ -275,7 +269,7 @@ def _beside(case: Case, read: NumpyArray) -> list[Caveat]:
         return []
     out = []
     hits, by_chance = int(case.won(read).sum()), int(case.won(case.random)[: len(read)].sum())
-    if by_chance > hits:
+    if by_chance > hits + 0.1 * known.sum():
         message = f"random colours turn {by_chance} views, the search {hits}: it went astray"
         out.append(Caveat(code="random-beats-search", message=message, blocks="pass"))
     elif by_chance >= 0.5 * known.sum():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 
+from momus.core import seeds
 from momus.core.capabilities import Array, Predicts, to_numpy
 from momus.core.errors import BudgetSpent, ProbeError
 from momus.core.probe import Trial
@@ -63,10 +65,9 @@ class Cells:
         bands = int(np.clip(math.isqrt(max(n, 1) // 4), 1, 4))
         return cls(bands, 2 * bands)
 
-    def of(self, i: NumpyArray) -> tuple[NumpyArray, NumpyArray]:
-        """Band and sector of the views ``i``: drawn in turns, so that each cell gets its share."""
-        cell = i % (self.bands * self.sectors)
-        return cell // self.sectors, cell % self.sectors
+    def of(self, i: int) -> tuple[int, int]:
+        """Band and sector of the view ``i``: drawn in turns, so that each cell gets its share."""
+        return divmod(i % (self.bands * self.sectors), self.sectors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,28 +95,74 @@ def views(
 
     ``shape`` (c, h, w) of the pictures; ``behind`` (m, h, w, c) are backgrounds, plain random colours without any.
     """
-    channels, h, w = shape
-    cells = Cells.for_views(n)
-    bands, sectors = cells.of(np.arange(n))
-    lights = _model(around.light).draw(n, rng)
-    low, high = (math.sin(math.radians(e)) for e in around.elevation)
-    out = []
-    for i in range(n):
-        up = low + (high - low) * (bands[i] + rng.random()) / cells.bands
+    return list(Stream(mesh, around, n, shape, texels, label, behind, int(rng.integers(2**63))))
+
+
+@dataclass(frozen=True, eq=False)
+class Stream(Sequence[View]):
+    """The views of :func:`views`, each made when it is asked for: thousands need no memory."""
+
+    mesh: Mesh
+    around: Around
+    n: int
+    shape: tuple[int, int, int]
+    texels: int
+    label: int
+    behind: NumpyArray | None
+    seed: int
+
+    def __len__(self) -> int:
+        return self.n
+
+    @overload
+    def __getitem__(self, i: int) -> View: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[View]: ...
+    def __getitem__(self, i: int | slice) -> View | list[View]:
+        if isinstance(i, slice):
+            return [self[k] for k in range(*i.indices(self.n))]
+        if not 0 <= i < self.n:
+            raise IndexError(i)
+        return self._made(i)
+
+    def _made(self, i: int) -> View:
+        rng = seeds.rng(self.seed, i)
+        channels, h, w = self.shape
+        cells = Cells.for_views(self.n)
+        band, sector = cells.of(i)
+        low, high = (math.sin(math.radians(e)) for e in self.around.elevation)
+        up = low + (high - low) * (band + rng.random()) / cells.bands
         pose = Pose(
-            azimuth=360 * (sectors[i] + rng.random()) / cells.sectors,
+            azimuth=360 * (sector + rng.random()) / cells.sectors,
             elevation=math.degrees(math.asin(np.clip(up, -1, 1))),
-            distance=float(rng.uniform(*around.distance)),
-            roll=float(rng.uniform(-around.roll, around.roll)),
+            distance=float(rng.uniform(*self.around.distance)),
+            roll=float(rng.uniform(-self.around.roll, self.around.roll)),
             lamp=(float(rng.uniform(0, 360)), float(rng.uniform(30, 80))),
             ambient=float(rng.uniform(0.5, 0.7)),
         )
-        plain = np.broadcast_to(rng.uniform(0.1, 1.0, channels).astype(np.float32), (h, w, channels))
-        ground = plain if behind is None or not len(behind) else behind[int(rng.integers(len(behind)))]
-        projection = view(mesh, pose, (h, w), (texels, texels))
-        light = lights[i].light((h, w))
-        out.append(View(Scene(projection, light, ground, label), pose, int(bands[i]), int(sectors[i])))
-    return out
+        light = _model(self.around.light).draw(1, rng)[0].light((h, w))
+        ground = np.broadcast_to(rng.uniform(0.1, 1.0, channels).astype(np.float32), (h, w, channels))
+        if self.behind is not None and len(self.behind):
+            ground = self.behind[int(rng.integers(len(self.behind)))]
+        projection = view(self.mesh, pose, (h, w), (self.texels, self.texels))
+        return View(Scene(projection, light, ground, self.label), pose, band, sector)
+
+
+@dataclass(frozen=True, eq=False)
+class Scenes(Sequence[Scene]):
+    """The scenes of a stream of views."""
+
+    views: Stream
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    @overload
+    def __getitem__(self, i: int) -> Scene: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Scene]: ...
+    def __getitem__(self, i: int | slice) -> Scene | list[Scene]:
+        return [v.scene for v in self.views[i]] if isinstance(i, slice) else self.views[i].scene
 
 
 def _model(light: float) -> ViewingModel:

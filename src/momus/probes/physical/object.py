@@ -32,10 +32,10 @@ def object(
     views: int = 96,
     steps: int = 150,
     batch: int = 8,
-    pool: int = 128,
+    pool: int = 0,
     step_size: float = 0.03,
-    smoothness: float = 0.1,
-    printability: float = 0.1,
+    smoothness: float = 0.01,
+    printability: float = 0.01,
     texels: int | None = None,
     colour: str = "#b4b4b4",
     nearest: float = 2.6,
@@ -56,7 +56,8 @@ def object(
     Why it matters: a thing that is misread from every side works for whoever passes, for as long as it stands there.
 
     Options: ``true_class``/``target_class`` names or numbers (default: what most views of the plain object are read
-    as; no target). ``views`` held out. ``steps``, ``batch``, ``pool`` of views, ``step_size`` of the search.
+    as; no target). ``views`` held out. ``steps``, ``batch`` views a step and ``step_size`` of the search; ``pool`` of
+    views to learn from, 0 for a new view each time, which is slower and learns more.
     ``smoothness``, ``printability`` pull towards what paper can show, 0 turns them off. ``texels`` a side, by default
     one and a half times the model's picture. ``colour`` of the plain object. ``nearest``/``farthest`` in object radii,
     ``lowest``/``highest`` elevation and ``roll`` in degrees, ``light`` from 0 (none) to 1 (the whole viewing model).
@@ -68,7 +69,7 @@ def object(
 
     Raises: ProbeError for a class that is not there, a mesh that is none, bounds that are upside down.
 
-    Cost: steps x batch + 3 views + at most 80 rows; a view takes 20 to 50 ms to project once.
+    Cost: steps x batch + 3 views + at most 80 rows; a view takes 20 to 50 ms to project.
 
     A pass means little when: the search had not settled, gradients vanish, the plain object is hardly recognised, or
     the light, distances and sides that were declared are easier for the model than the real ones. Reflections, shadows
@@ -82,8 +83,8 @@ def object(
     )
     if case.hopeless:
         return _object.undecided(trial, case)
-    scenes = [v.scene for v in case.more(pool)]
-    checks = [v.scene for v in case.more(16)]
+    scenes = case.more(pool) if pool else case.more(max(steps * batch, 1), kept=False)
+    checks = case.more(16)
     ask = _object.reserved(trial, len(case.held_out))
 
     def pullback(x: Array, slope: Slope) -> tuple[Array, Array]:

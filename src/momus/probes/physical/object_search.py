@@ -76,7 +76,7 @@ def object_search(
 
     made = paint(
         scores,
-        [v.scene for v in case.more(pool)],
+        case.more(pool),
         case.plain,
         printed(case.mesh.triangles, case.plain.shape[:2]),
         objective=case.objective,
