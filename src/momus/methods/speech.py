@@ -152,10 +152,12 @@ class _Search:
 
     def point(self) -> Array:
         """The changed clips as they would be saved."""
-        x = sound.quantised(self.xp.clip(self.x0 + self.change, -1.0, 1.0))
-        # Rounding must not carry a change past its bound, nor touch what was not to change.
-        x = self.xp.where(self.xp.abs(x - self.x0) <= self.bound[:, None], x, self.x0 + self.change)
-        return self.xp.where(self.change == 0, self.x0, x)
+        xp = self.xp
+        x = sound.quantised(self.x0 + self.change)
+        # Rounding must not carry a change past its bound, nor touch what was not to change: one step back where it did.
+        beyond = xp.abs(x - self.x0) > self.bound[:, None]
+        x = xp.where(beyond, x - xp.sign(x - self.x0) / sound.STEPS, x)
+        return xp.where(self.change == 0, self.x0, x)
 
     def step(self, k: int) -> None:
         """One gradient, one look where it is due, one move."""
