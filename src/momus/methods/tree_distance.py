@@ -82,7 +82,10 @@ class Search:
             lower = min(lower, one.lower)
             if one.upper < found.upper:
                 found = replace(found, upper=one.upper, x=one.x)
-        return replace(found, lower=min(lower, found.upper))
+        lower = min(lower, found.upper)
+        if found.upper > radius * (1 + 1e-9):  # beyond the radius not everything was looked at
+            return Distance(np.inf if lower > radius else lower, np.inf, None)
+        return replace(found, lower=lower)
 
     def within(self, x0: NumpyArray, y: float, epsilon: float) -> Distance:
         """Whether anything within ``epsilon`` turns the row: ``lower`` is inf where nothing does."""
