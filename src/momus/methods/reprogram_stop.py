@@ -1,4 +1,4 @@
-"""What would stop a reprogrammed model: filters on what comes in and what goes out, and detectors of strange callers."""
+"""What would stop a reprogrammed model: filters of what comes in or goes out, and detectors of strange callers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def shrunk(x: NumpyArray) -> NumpyArray:
     """Scaled to half the side and back, bilinearly."""
     out = ndimage.zoom(x, (1, 1, 0.5, 0.5), order=1, mode="nearest", grid_mode=True)
     back = (1, 1, x.shape[2] / out.shape[2], x.shape[3] / out.shape[3])
-    return np.clip(ndimage.zoom(out, back, order=1, mode="nearest", grid_mode=True), 0, 1).astype(x.dtype)
+    again = ndimage.zoom(out, back, order=1, mode="nearest", grid_mode=True)
+    return np.asarray(np.clip(again, 0, 1), dtype=x.dtype)
 
 
 def jpeg(x: NumpyArray, quality: int = 50) -> NumpyArray:
