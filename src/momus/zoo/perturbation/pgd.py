@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from momus.zoo import Case, torch_digits
+from momus.zoo.perturbation import _sounds as sounds
 from momus.zoo.perturbation import _systems as systems
 
 
@@ -12,7 +13,11 @@ def cases(seed: int = 0) -> tuple[Case, ...]:
     wide = {"test": systems.halves(seed)}
     decided, by_income = systems.table_network(seed, systems.applicants(seed, "income"))
     fixed, by_age = systems.table_network(seed, systems.applicants(seed, "age"))
+    heard = {"test": sounds.voices(seed)}
+    hiss, loudness = sounds.voice_detector(sounds.Hiss(4), "hiss"), sounds.voice_detector(sounds.Loudness(), "loudness")
     return (
+        Case("speech-by-hiss", True, hiss, heard, {"epsilon": 0.01}, held_out=True),
+        Case("speech-by-loudness", False, loudness, heard, {"epsilon": 0.01}, held_out=True),
         Case("plain-cnn", True, systems.digits(systems.PLAIN, "plain-cnn", seed), test, {"epsilon": 0.15}),
         Case("wide-margin", False, systems.halves_target(), wide, {"epsilon": 0.15}),
         Case("hardened-mlp", False, systems.digits(systems.HARD_MLP, "hardened-mlp", seed), test, {"epsilon": 0.03}),

@@ -6,6 +6,7 @@ from typing import Any
 
 from momus.core.samples import Samples
 from momus.zoo import Case, torch_digits
+from momus.zoo.perturbation import _sounds as sounds
 from momus.zoo.perturbation import _systems as systems
 
 
@@ -31,6 +32,8 @@ def cases(seed: int = 0) -> tuple[Case, ...]:
     mlp = make_pipeline(StandardScaler(), MLPClassifier((16,), max_iter=300, random_state=seed, tol=1e-3))
     network, network_data = table("age", mlp, "age-network")
     few = {"queries": 300}
+    heard = {"test": sounds.voices(seed)}
+    hiss, loudness = sounds.voice_detector(sounds.Hiss(6), "hiss"), sounds.voice_detector(sounds.Loudness(), "loudness")
     return (
         Case("plain-cnn", True, systems.digits(systems.PLAIN, "plain-cnn", seed), test, {"epsilon": 0.15, **few}),
         Case("table-by-income", True, income, by_income, {"epsilon": 0.5, **few}),
@@ -55,5 +58,7 @@ def cases(seed: int = 0) -> tuple[Case, ...]:
             {"epsilon": 0.03, **few},
             held_out=True,
         ),
+        Case("speech-by-hiss", True, hiss, heard, {"epsilon": 0.01, **few}, held_out=True),
+        Case("speech-by-loudness", False, loudness, heard, {"epsilon": 0.01, **few}, held_out=True),
         Case("network-by-age", False, network, network_data, {"epsilon": 0.1, "switches": 0, **few}, held_out=True),
     )
