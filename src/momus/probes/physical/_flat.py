@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import overload
 
 import numpy as np
@@ -74,6 +74,16 @@ def photos(target: Scores, trial: Trial, samples: Samples) -> Photos:
     n = len(scores)
     right = scores.argmax(axis=1) == labels[:n] if n else np.zeros(0, dtype=bool)
     return Photos(samples.take(slice(0, n)), pictures[:n], labels[:n], scores, right, like[:1], complete)
+
+
+def both(first: Photos, second: Photos) -> Photos:
+    """Two sets of photos of one size as one; the second's rows come behind."""
+
+    def joined(name: str) -> NumpyArray:
+        return np.concatenate([getattr(first, name), getattr(second, name)])
+
+    names = ("pictures", "labels", "scores", "right")
+    return replace(first, **{name: joined(name) for name in names}, complete=first.complete and second.complete)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,11 @@ from momus.core.capabilities import Gradients
 from momus.core.errors import ProbeError
 from momus.core.probe import Trial, probe
 from momus.core.records import Knowledge, Measurement
-from momus.core.samples import NumpyArray
+from momus.core.samples import NumpyArray, Samples
 from momus.methods.viewing.model import ViewingModel
 from momus.probes.physical import _flat_evidence as evidence
 from momus.probes.physical import _flat_outcome as outcome
-from momus.probes.physical._flat import Goal, Photos, Settings, craft, parts, photos
+from momus.probes.physical._flat import Goal, Photos, Settings, both, craft, parts, photos
 from momus.probes.physical._frame import frame
 from momus.probes.physical._views import class_index, class_name
 from momus.stats.intervals import clustered
@@ -21,6 +21,7 @@ from momus.stats.intervals import clustered
 @probe(
     knowledge=Knowledge.WHITE_BOX,
     data=("test",),
+    optional_data=("train",),
     metric="attack_success_rate",
     worse="higher",
     source="doi:10.1145/2976749.2978392",
@@ -58,7 +59,8 @@ def glasses(
     """Share of held-out views of faces in which printed eyeglass frames make the model see somebody else.
 
     Measures: attack success rate over people who wear frames made for them. For each of ``people`` classes a frame is
-    made on half of their photos by expectation over transformation, and tested on the other half in views of its own.
+    made on their photos in ``train``, or on half of those in ``test`` where there are no others, by expectation over
+    transformation, and tested on the remaining photos in views of its own.
     A view counts if plain grey frames of the same shape leave the answer as it should be; the interval treats all views
     of one person as belonging together. Without ``impersonate`` any other person will do (dodging).
 
@@ -142,20 +144,37 @@ def _wearers(
     target: Gradients, trial: Trial, people: int, each: int, to: int | None, rng: np.random.Generator
 ) -> tuple[Photos, list[tuple[int, NumpyArray, NumpyArray]]]:
     """The photos that were asked about, and each wearer's class with photos to learn from and photos held out."""
-    samples = trial.samples("test")
-    y = np.zeros(0, dtype=np.int64) if samples.y is None else np.asarray(samples.y)
+    test, own = trial.samples("test"), _own_photos(trial)
+    y = np.zeros(0, dtype=np.int64) if test.y is None else np.asarray(test.y)
     known, counts = np.unique(y, return_counts=True)
-    fit = rng.permutation(known[(counts >= 2) & (known != (-1 if to is None else to))])[: 2 * people]
-    rows = [rng.permutation(np.flatnonzero(y == person))[:each] for person in fit]
-    index = np.sort(np.concatenate(rows)) if rows else np.arange(min(len(samples), 2))
-    taken = photos(target, trial, samples.take(index))
+    apart = own is not None
+    enough = np.isin(known, np.asarray(own.y)) if own is not None else counts >= 2
+    fit = rng.permutation(known[enough & (known != (-1 if to is None else to))])[: 2 * people]
+    taken = photos(target, trial, _some(test, fit, each, rng))
+    learnt = photos(target, trial, _some(own, fit, each, rng)) if own is not None else taken
+    first = len(taken.labels) if apart else 0
     out: list[tuple[int, NumpyArray, NumpyArray]] = []
     for person in fit:
         mine = np.flatnonzero(taken.right & (taken.labels == person))
-        if len(mine) >= 2 and len(out) < people:
-            learn, held = (mine[part] for part in parts(len(mine), 0.5, rng))
+        others = np.flatnonzero(learnt.right & (learnt.labels == person)) + first
+        learn, held = (others, mine) if apart else (mine[part] for part in parts(len(mine), 0.5, rng))
+        if len(learn) and len(held) and len(out) < people:
             out.append((int(person), learn, held))
-    return taken, out
+    return (both(taken, learnt) if apart else taken), out
+
+
+def _own_photos(trial: Trial) -> Samples | None:
+    """Photos of the same people that the attacker may learn from, where there is a set of its own."""
+    own = trial.data.get("train")
+    shape = trial.samples("test").x.shape[1:]
+    return own if own is not None and own.y is not None and len(own) and own.x.shape[1:] == shape else None
+
+
+def _some(samples: Samples, fit: NumpyArray, each: int, rng: np.random.Generator) -> Samples:
+    """At most ``each`` photos of these people; one or two of anybody where there are none."""
+    y = np.asarray(samples.y)
+    rows = [rng.permutation(np.flatnonzero(y == person))[:each] for person in fit]
+    return samples.take(np.sort(np.concatenate(rows)) if rows else np.arange(min(len(samples), 2)))
 
 
 def _other(taken: Photos, person: int, rng: np.random.Generator) -> int:
