@@ -94,6 +94,16 @@ def hop_skip_jump(
     return search.found(complete=True)
 
 
+def coarse(rng: np.random.Generator, shape: tuple[int, ...], block: int) -> NumpyArray:
+    """Uniform numbers, the same over blocks of a picture."""
+    fine = shape[2:] if len(shape) == 4 else ()
+    small = shape if not fine else (*shape[:2], *(-(-s // block) for s in fine))
+    drawn = rng.random(small, dtype=np.float32)
+    for axis in range(2, 2 + len(fine)):
+        drawn = np.repeat(drawn, block, axis=axis)
+    return drawn[tuple(slice(0, s) for s in shape)]
+
+
 class _Search:
     """State of all inputs. ``best`` and ``distance`` hold the nearest winning point; -1 ... n are positions in x."""
 
@@ -132,7 +142,7 @@ class _Search:
         return per_row(self.native(v, self.x.dtype), self.x)
 
     def legal(self, points: Array, at: NumpyArray) -> Array:
-        """Inside the domain of the inputs ``at``: range, columns out of reach, whole numbers towards the original."""
+        """Inside the domain of the inputs ``at``: range, columns out of reach, whole numbers."""
         index = self.native(at)
         out = self.xp.minimum(self.xp.maximum(points, self.low[index]), self.high[index])
         return self.rounded(out, self.x[index])
@@ -140,7 +150,7 @@ class _Search:
     def rounded(self, points: Array, x0: Array) -> Array:
         if self.space.whole is None:
             return points
-        return self.xp.where(self.space.whole, x0 + self.xp.trunc((points - x0) * (1 + 1e-6)), points)
+        return self.xp.where(self.space.whole, x0 + self.xp.round(points - x0), points)
 
     def ask(self, points: Array, at: NumpyArray) -> NumpyArray:
         """(b,) booleans; counts the rows and keeps what wins nearer than before."""
@@ -205,19 +215,18 @@ class _Search:
         return self.xp.concat(picked, axis=0), np.concatenate(owners)
 
     def noise(self, at: NumpyArray, attempt: int) -> tuple[Array, NumpyArray]:
-        """Points of no meaning: the ends of the range, uniform noise, and noise at the ends, at half the way or all."""
+        """Points of no meaning: the ends of the range, uniform noise, then noise at the ends, fine and in blocks."""
         picked, owners = [], []
+        block = (1, 1, 4, 8, 1, 2, 16, 8)[attempt]
         for i in at:
             count = min(TRIED, int(self.left(np.array([i]))[0]))
-            draw = self.seeds[i].random((TRIED, *self.x.shape[1:]), dtype=np.float32)[:count]
-            share = draw if attempt % 2 == 0 else np.where(draw < 0.5, np.float32(0), np.float32(1))
-            if attempt == 0 and count:
-                share[: min(2, count)] = np.float32(0)
-                share[1:2] = np.float32(1)
+            share = coarse(self.seeds[i], (TRIED, *self.x.shape[1:]), block)[:count]
+            if attempt % 4:
+                share = np.where(share < 0.5, np.float32(0), np.float32(1))
+            if attempt == 0:
+                share[0:1], share[1:2] = np.float32(0), np.float32(1)
             low, high = self.low[int(i)][None], self.high[int(i)][None]
             points = low + (high - low) * self.native(share, self.x.dtype)
-            if attempt % 4 >= 2:
-                points = (points + self.x[int(i)][None]) / 2
             owners.append(np.full(count, i))
             picked.append(self.legal(points, owners[-1]))
         return self.xp.concat(picked, axis=0), np.concatenate(owners)
@@ -234,8 +243,11 @@ class _Search:
     def walk_back(self, at: NumpyArray) -> None:
         self.halve(self.best[self.native(at)], at, HALVINGS)
 
-    def halve(self, far: Array, at: NumpyArray, times: int) -> None:
-        """Halves the way from winning points to their originals; leaves out who may not ask any more."""
+    def halve(self, far: Array, at: NumpyArray, times: int, *, hold: bool = False) -> None:
+        """Halves the way from winning points to their originals; leaves out who may not ask any more.
+
+        With ``hold`` whole-number columns stay at the far end: they jump, and would jump over the boundary.
+        """
         reach = to_host(self.space.distance(far, self.x[self.native(at)], self.norm)).astype(float)
         lost, won = np.zeros(len(at)), np.ones(len(at))
         for _ in range(times):
@@ -248,7 +260,10 @@ class _Search:
             if not len(go):
                 return
             middle = (lost[go] + won[go]) / 2
-            hit = self.ask(self.between(far[self.native(go)], at[go], middle, reach[go]), at[go])
+            ends = far[self.native(go)]
+            points = self.between(ends, at[go], middle, reach[go])
+            points = self.xp.where(self.space.whole, ends, points) if hold else points
+            hit = self.ask(points, at[go])
             won[go], lost[go] = np.where(hit, middle, won[go]), np.where(hit, lost[go], middle)
 
     def between(self, far: Array, at: NumpyArray, share: NumpyArray, reach: NumpyArray) -> Array:
@@ -269,7 +284,7 @@ class _Search:
         there = self.best[self.native(at)]
         towards = self.estimate(there, at, np.minimum(count, self.left(at) - SPARE), kinds)
         far, landed = self.jump(there, towards, at, before / math.sqrt(t))
-        self.halve(far, at[landed], HALVINGS)
+        self.halve(far, at[landed], HALVINGS, hold=self.space.whole is not None and t % 2 == 0)
         self.gain[at, kinds] = (1 - self.distance[at] / before) / (self.spent[at] - rows)
         self.mark()
         return True
@@ -296,7 +311,7 @@ class _Search:
         one_sided = np.abs(mean) == 1
         slope = self.scaled(np.where(one_sided, 0.0, 1.0)) * sums[0]
         slope = (slope + self.scaled(np.where(one_sided, mean, -mean)) * sums[1]) / self.space.scale
-        slope = self.unit(slope)
+        slope = self.unit(self.directions.even(slope, self.scaled(self.reach(there, at))))
         if self.norm == "linf":
             index = self.native(at)
             self.leaning[index] = slope * self.scaled(np.sqrt(counts)) + MEMORY * self.leaning[index]
@@ -307,12 +322,15 @@ class _Search:
         length = self.xp.sqrt(self.xp.sum(slope * slope, axis=tuple(range(1, slope.ndim))))
         return slope / per_row(self.xp.clip(length, 1e-30, None), slope)
 
+    def reach(self, there: Array, at: NumpyArray) -> NumpyArray:
+        """(b,) lengths of the probes."""
+        return PROBE * to_host(self.space.distance(there, self.x[self.native(at)], "l2")).astype(float)
+
     def batches(
         self, there: Array, at: NumpyArray, counts: NumpyArray, kinds: NumpyArray
     ) -> Iterator[list[tuple[int, Array]]]:
         """The probes of all inputs as lists of (position, points), each list as many rows as one call takes."""
-        full = there - self.x[self.native(at)]
-        length = PROBE * to_host(self.space.distance(full + 0.0, full * 0.0, "l2")).astype(float)
+        length = self.reach(there, at)
         held: list[tuple[int, Array]] = []
         size = 0
         for j, i in enumerate(at):

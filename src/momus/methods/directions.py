@@ -83,10 +83,19 @@ class Directions:
         return self.xp.matmul(self.xp.matmul(self.down.T, coarse), self.across)
 
     def _whole(self, offsets: Array, rng: np.random.Generator) -> Array:
+        """Whole-number columns by one or not at all, and in every other row not at all: they drown out the rest."""
         if self.space.whole is None:
             return offsets
-        steps = self._native(rng.integers(-1, 2, tuple(offsets.shape)))
-        return self.xp.where(self.space.whole, steps, offsets)
+        steps = rng.integers(-1, 2, tuple(offsets.shape))
+        steps[::2] = 0
+        return self.xp.where(self.space.whole, self._native(steps), offsets)
+
+    def even(self, slope: Array, length: Array) -> Array:
+        """``slope`` (scaled units) as if whole-number columns had been moved as far as the others, by ``length``."""
+        if self.space.whole is None:
+            return slope
+        wanted = length**2 / math.prod(self.shape)
+        return self.xp.where(self.space.whole, slope * wanted * 3 * self.space.scale**2, slope)
 
     def _native(self, a: NumpyArray) -> Array:
         return self.xp.asarray(a, dtype=self.x.dtype, device=device(self.x))

@@ -7,6 +7,7 @@ a slower one. How far a pixel moves is bounded by the data range alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,7 @@ def sparse_search(
     far, ``complete`` False. Inputs that are wrong to begin with come back unchanged after one query.
     """
     space = (domain or Domain.image()).like(x)
-    places = int(np.prod(x.shape[2:]))
+    places = math.prod(x.shape[2:])
     most = min(pixels, places)
 
     def propose(best: Array, x0: Array, k: NumpyArray, draw: np.random.Generator) -> Array:
@@ -59,7 +60,7 @@ def sparse_search(
 def changed(x: Array, x0: Array) -> NumpyArray:
     """(n, places) booleans: the places where any channel differs."""
     xp = array_namespace(x)
-    return to_host(xp.any(xp.reshape(x != x0, (x.shape[0], x.shape[1], -1)), axis=1))
+    return to_host(xp.any(xp.reshape(x != x0, (*x.shape[:2], math.prod(x.shape[2:]))), axis=1))
 
 
 def _swapped(best: Array, x0: Array, count: NumpyArray, pixels: int, rng: np.random.Generator, space: Domain) -> Array:
