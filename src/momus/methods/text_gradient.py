@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from momus.core.samples import NumpyArray
-from momus.methods.text_edits import KINDS, Letters, clusters
+from momus.methods.text_edits import Letters, clusters
 from momus.methods.text_search import Proposal, Room, State
 
 # Texts (m) and their inputs -> symbols of each text and slopes (symbols, alphabet): what replacing gains an attacker.
@@ -37,6 +37,7 @@ class GradientMoves:
     of: Letters
     spaces: bool = False
     given: Counter[tuple[int, str]] = field(default_factory=Counter)
+    options: dict[str, NumpyArray] = field(default_factory=dict)
 
     def start(self, row: int, text: str) -> None:
         return None
@@ -46,8 +47,8 @@ class GradientMoves:
         read, slopes = self.slopes([s.text for s in states], np.array([s.row for s in states]))
         out = []
         for state, parts, slope, room in zip(states, read, slopes, rooms, strict=True):
-            edits = self._ranked(list(parts), slope, index)
             first = self.given[state.row, state.text]
+            edits = self._ranked(list(parts), slope, index, first + room.most + 20 * room.stride)
             self.given[state.row, state.text] += room.most
             out.append([_together(parts, edits, k, room.stride) for k in range(len(edits))[first : first + room.most]])
         return out
@@ -55,25 +56,35 @@ class GradientMoves:
     def editable(self, symbol: str) -> bool:
         return len(clusters(symbol)) == 1 and (symbol.isalnum() or (self.spaces and not symbol.isspace()))
 
-    def _ranked(self, parts: list[str], slope: NumpyArray, index: dict[str, int]) -> list[Edit]:
-        pools: dict[str, list[tuple[float, Edit]]] = {k: [] for k in KINDS}
-        for i in (i for i, s in enumerate(parts) if self.editable(s)):
-            c, end = parts[i], _end(parts, i, self.editable)
-            moved = slice(i, min(end, i + REACH))
-            later = _shift(parts, slope, index, moved, -1)
-            for d in self.of(c):
-                j = index.get(d)
-                if j is not None:
-                    pools["flip"].append((float(slope[i, j]), ("flip", i, d)))
-                    pools["insert"].append((float(slope[i, j]) + later, ("insert", i, d)))
-            pools["delete"].append((_shift(parts, slope, index, moved, 1), ("delete", i, "")))
-            if i + 1 < end and parts[i + 1] != c:
-                gain = _gain(slope, index, i, parts[i + 1]) + _gain(slope, index, i + 1, c)
-                pools["swap"].append((gain, ("swap", i, "")))
-        ranked = [sorted(p, key=lambda q: -q[0]) for p in pools.values() if p]
-        turns = range(max(map(len, ranked), default=0))
-        # The best of each kind in turn: how good the four estimates are differs by kind and by model.
-        return [pool[turn][1] for turn in turns for pool in ranked if turn < len(pool)]
+    def _ranked(self, parts: list[str], slope: NumpyArray, index: dict[str, int], most: int) -> list[Edit]:
+        """Up to about ``most`` edits: the best of each kind in turn, as their estimates differ by kind and by model."""
+        at = [i for i, s in enumerate(parts) if self.editable(s)]
+        ends = {i: _end(parts, i, self.editable) for i in at}
+        options = [self._options(parts[i], index) for i in at]
+        rows = np.repeat(np.array(at, dtype=np.int64), [len(o) for o in options])
+        columns = np.concatenate([*options, np.zeros(0, dtype=np.int64)])
+        gains = slope[rows, columns] if len(rows) else np.zeros(0)
+        later = np.zeros(len(parts))
+        for i in at:
+            later[i] = _shift(parts, slope, index, slice(i, min(ends[i], i + REACH)), -1)
+        pools: list[list[Edit]] = []
+        for kind, gain in (("flip", gains), ("insert", gains + later[rows] if len(rows) else gains)):
+            best = np.argsort(-gain, kind="stable")[:most]
+            pools.append([(kind, int(rows[k]), self.alphabet[columns[k]]) for k in best])
+        dropped = [(_shift(parts, slope, index, slice(i, min(ends[i], i + REACH)), 1), i) for i in at]
+        pools.append([("delete", i, "") for _, i in sorted(dropped, key=lambda d: -d[0])])
+        pairs = [i for i in at if i + 1 < ends[i] and parts[i + 1] != parts[i]]
+        swapped = [(_gain(slope, index, i, parts[i + 1]) + _gain(slope, index, i + 1, parts[i]), i) for i in pairs]
+        pools.append([("swap", i, "") for _, i in sorted(swapped, key=lambda d: -d[0])])
+        turns = range(max(map(len, pools), default=0))
+        return [pool[turn] for turn in turns for pool in pools if turn < len(pool)]
+
+    def _options(self, symbol: str, index: dict[str, int]) -> NumpyArray:
+        """Numbers of the symbols that one may become."""
+        if symbol not in self.options:
+            found = [index[d] for d in self.of(symbol) if d in index]
+            self.options[symbol] = np.array(found, dtype=np.int64)
+        return self.options[symbol]
 
 
 def _together(parts: Sequence[str], edits: list[Edit], first: int, stride: int) -> Proposal:

@@ -153,8 +153,8 @@ def _proposals(
 
 
 def _room(left: int, edits: int, states: int) -> Room:
-    """Half of what is left goes to this descent, at least ``WORTH`` rows a step: where rows are few, steps are long."""
-    steps = min(edits, max(1, left // (2 * WORTH)))
+    """Half of what is left goes to this descent. Of many edits several are made a step, to leave it ``WORTH`` rows."""
+    steps = edits if edits <= FEW else min(edits, max(FEW, left // (2 * WORTH)))
     stride = -(-edits // steps)
     return Room(max(1, left // (2 * steps * states)), edits, stride)
 

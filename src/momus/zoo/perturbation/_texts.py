@@ -180,3 +180,98 @@ def trained_reader(seed: int, train: Samples, epochs: int = 12, noise: float = 0
 def reading(model: Any, name: str, samples: Samples, make: Callable[..., Any] = Target.from_object) -> Any:
     """An object that reads texts, as a target."""
     return make(model, name=name, classes=samples.classes, samples=samples)
+
+
+# A small language: each word has one translation. No two source words are less than four edits apart.
+LEXICON = {
+    "wolkan": "tree", "brimost": "house", "ferdule": "water", "shantip": "teacher", "quorvex": "doctor",
+    "lumaddi": "river", "pethgor": "market", "zindral": "music", "hoxbury": "letter", "tavelin": "garden",
+    "murskop": "winter", "yeldrac": "friend", "castrem": "window", "dolphen": "bread", "vintuja": "mountain",
+    "grobbis": "silver",
+}  # fmt: skip
+
+
+def sentences(seed: int, words: int, n: int = 40) -> Samples:
+    """Sentences of the small language, without their translations."""
+    rng = np.random.default_rng(seed)
+    known = sorted(LEXICON)
+    return Samples(
+        np.array([" ".join(rng.choice(known, words, replace=False)) for _ in range(n)], dtype=object), name="sentences"
+    )
+
+
+class Dictionary:
+    """Translates word by word: the known word at most ``reach`` edits away, and nothing for the others."""
+
+    def __init__(self, reach: int) -> None:
+        self.reach = reach
+        self.cache: dict[str, str] = {}
+
+    def word(self, word: str) -> str:
+        if word not in self.cache:
+            near = {k: distance(clusters(word), clusters(k), self.reach) for k in LEXICON}
+            best = min(near, key=lambda k: near[k])
+            self.cache[word] = LEXICON[best] if near[best] <= self.reach else ""
+        return self.cache[word]
+
+    def generate(self, x: NumpyArray) -> list[str]:
+        return [" ".join(w for w in (self.word(v) for v in t.split()) if w) for t in x]
+
+
+class Twice(Dictionary):
+    """Says each sentence's words in the order of the alphabet, and those it does not know as the commonest word."""
+
+    def generate(self, x: NumpyArray) -> list[str]:
+        return [" ".join(sorted(self.word(v) or "tree" for v in t.split())) for t in x]
+
+
+class LetterSums:
+    """Translates each word to the one whose letters, as vectors with their places, point most nearly the same way.
+
+    All of it is differentiable, so that it has gradients by its symbols. ``sharp`` is the inverse temperature.
+    """
+
+    def __init__(self, seed: int, sharp: float = 3.0) -> None:
+        rng = np.random.default_rng(seed)
+        self.letters = torch.as_tensor(rng.normal(size=(len(LETTERS), 16)))
+        self.places = torch.as_tensor(rng.normal(size=(12, 16)))
+        self.source, self.said = list(LEXICON), list(LEXICON.values())
+        self.sharp = sharp
+        self.keys = torch.stack([self._vector(self._letters(w)) for w in self.source])
+
+    def _letters(self, word: str) -> Any:
+        return self.letters[[max(0, LETTERS.find(c)) for c in word]]
+
+    def _vector(self, letters: Any) -> Any:
+        total = (letters * self.places[: len(letters)]).sum(dim=0) if len(letters) else self.places.sum(dim=0)
+        return total / total.norm()
+
+    def generate(self, x: NumpyArray) -> list[str]:
+        found = [[int((self.keys @ self._vector(self._letters(w[:12]))).argmax()) for w in t.split()] for t in x]
+        return [" ".join(self.said[i] for i in row) for row in found]
+
+    def alphabet(self) -> list[str]:
+        return list(LETTERS)
+
+    def symbols(self, x: NumpyArray) -> list[list[str]]:
+        return [list(t) for t in x]
+
+    def symbol_gradient(self, x: NumpyArray, wanted: Any) -> Any:
+        losses, slopes = [], []
+        for text, want in zip(x, wanted, strict=True):
+            slope, loss, start = np.zeros((len(text), len(LETTERS))), 0.0, 0
+            words, said = text.split(), str(want).split()
+            for k, word in enumerate(words):
+                start = text.index(word, start)
+                letters = self._letters(word[:12]).clone().requires_grad_(True)
+                logits = self.sharp * (self.keys @ self._vector(letters))
+                if k < len(said) and said[k] in self.said:
+                    part = nn.functional.cross_entropy(logits[None], torch.tensor([self.said.index(said[k])]))
+                    (g,) = torch.autograd.grad(part / len(words), letters)
+                    change = g @ self.letters.T - (g * letters.detach()).sum(dim=1, keepdim=True)
+                    slope[start : start + len(letters)] = change.numpy()
+                    loss += float(part.detach()) / len(words)
+                start += len(word)
+            losses.append(loss)
+            slopes.append(slope)
+        return np.array(losses), slopes
