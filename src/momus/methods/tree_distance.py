@@ -85,7 +85,22 @@ class Search:
         lower = min(lower, found.upper)
         if found.upper > radius * (1 + 1e-9):  # beyond the radius not everything was looked at
             return Distance(np.inf if lower > radius else lower, np.inf, None)
+        if found.x is not None and found.x is not known:
+            found = replace(found, x=self._slim(found.x, x0, y, found.upper))
         return replace(found, lower=lower)
+
+    def _slim(self, x: NumpyArray, x0: NumpyArray, y: float, size: float) -> NumpyArray:
+        """The same distance with fewer columns changed: a program moves what costs nothing, too."""
+        units = [list(g) for g in self.domain.groups]
+        units += [[j] for j in range(len(x0)) if not any(j in u for u in units)]
+        moved = [u for u in units if bool((x[u] != x0[u]).any()) and not np.isnan(x0[u]).any()]
+        scale = np.broadcast_to(np.asarray(self.domain.scale, dtype=float), x0.shape)
+        for unit in sorted(moved, key=lambda u: float(np.abs((x[u] - x0[u]) / scale[u]).max())):
+            tried = x.copy()
+            tried[unit] = x0[unit]
+            if self.size(tried, x0) <= size and self._good(tried, x0, y):
+                x = tried
+        return x
 
     def within(self, x0: NumpyArray, y: float, epsilon: float) -> Distance:
         """Whether anything within ``epsilon`` turns the row: ``lower`` is inf where nothing does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -157,10 +158,13 @@ class Exact:
 
 
 def settled(target: HasTrees, trial: Trial, inputs: Inputs, attack: Found, seconds: float) -> Exact:
-    """Every attacked input settled at epsilon, then its smallest change, as far as ``seconds`` each allow."""
+    """Every attacked input settled at epsilon, which is quick; then its smallest change, as far as time allows.
+
+    One input gets ``seconds``, and all of them together what the budget leaves but for the final re-check.
+    """
     ensemble = target.trees()
     x, y = (to_numpy(a) for a in inputs.at(inputs.chosen))
-    fooled, near = to_numpy(attack.fooled), to_numpy(attack.x)
+    near = [row if won else None for row, won in zip(to_numpy(attack.x), to_numpy(attack.fooled), strict=True)]
     misread = _misread(inputs, answers(ensemble, to_numpy(inputs.x)))
     work = Search(ensemble, inputs.domain, inputs.objective, inputs.norm, seconds=seconds)
     like = inputs.x
@@ -170,37 +174,58 @@ def settled(target: HasTrees, trial: Trial, inputs: Inputs, attack: Found, secon
         return inputs.won(to_numpy(target.predict(native)), reference)
 
     work.turned = turned
-    out: list[Distance] = []
+    sizes = np.array([np.inf if k is None else work.size(k, x0) for k, x0 in zip(near, x, strict=True)], dtype=float)
+    out = [Distance(0.0, size, k) for k, size in zip(near, sizes, strict=True)]
     complete = not misread
-    for i in range(len(x)):
-        known = near[i] if fooled[i] else None
-        try:
-            if misread:
-                raise BudgetSpent
-            if trial.meter is not None:
-                trial.meter.check_time()
-            out.append(_one(work, x[i], float(y[i]), known, inputs.epsilon))
-        except BudgetSpent:
-            complete = False
-            upper = work.size(known, x[i]) if known is not None else np.inf
-            out.append(Distance(0.0, upper, known))
-        trial.progress(0.3 + 0.6 * (i + 1) / len(x), "proving distances")
-    sizes = [work.size(near[i], x[i]) if fooled[i] else np.inf for i in range(len(x))]
-    return Exact(tuple(out), np.array(sizes, dtype=float), inputs.epsilon, misread, complete)
+    try:
+        for phase, share in ((_at_epsilon, 0.4), (_anywhere, 1.0)):
+            for i in range(len(x) if complete else 0):
+                left = _left(trial) * share
+                if left <= 0:
+                    raise BudgetSpent
+                # Settling epsilon comes first and may use what it needs; what is left is shared out evenly.
+                work.seconds = min(seconds, left if phase is _at_epsilon else left / (len(x) - i))
+                out[i] = phase(work, x[i], float(y[i]), out[i], inputs.epsilon)
+                trial.progress(0.3 + (0.2 if phase is _at_epsilon else 0.4) * (i + 1) / len(x), "proving distances")
+    except BudgetSpent:
+        complete = phase is _anywhere  # every input was settled at epsilon as far as its own time allowed
+    return Exact(tuple(out), sizes, inputs.epsilon, misread, complete)
 
 
-def _one(work: Search, x0: NumpyArray, y: float, known: NumpyArray | None, epsilon: float) -> Distance:
-    """Inside epsilon first, which is the smaller question; then as far as the known example."""
-    close = known if known is not None and work.size(known, x0) <= epsilon else None
-    first = work.distance(x0, y, known=close, radius=epsilon)
-    if np.isfinite(first.upper):
-        return first
-    if known is None:
-        whole = work.distance(x0, y)
-    else:
-        whole = work.distance(x0, y, known=known)
-    inside = epsilon * (1 + 2e-9) if np.isinf(first.lower) else first.lower
-    return Distance(max(inside, whole.lower), whole.upper, whole.x)
+def _left(trial: Trial) -> float:
+    """Seconds that may still go into proofs; a twentieth of the budget stays for asking the examples again."""
+    if trial.meter is None or trial.budget.seconds is None:
+        return np.inf
+    return 0.95 * trial.budget.seconds - trial.meter.seconds
+
+
+def _at_epsilon(work: Search, x0: NumpyArray, y: float, now: Distance, epsilon: float) -> Distance:
+    """Whether anything inside epsilon turns the row, and if so the least that does."""
+    close = now.x if now.upper <= epsilon else None
+    found = work.distance(x0, y, known=close, radius=epsilon)
+    if np.isfinite(found.upper):
+        return found
+    return Distance(epsilon * (1 + 2e-9) if np.isinf(found.lower) else found.lower, now.upper, now.x)
+
+
+def _anywhere(work: Search, x0: NumpyArray, y: float, now: Distance, epsilon: float) -> Distance:
+    """The least change at all: radii that grow step by step keep every program small, and each is a certificate."""
+    whole, until = work.seconds, perf_counter() + work.seconds
+    radius = max(epsilon, 1e-3)
+    while not now.proven and now.lower >= epsilon and perf_counter() < until:
+        radius *= 1.6
+        last = radius >= now.upper or radius > 50
+        work.seconds = until - perf_counter()
+        known = now.x if last else None
+        found = work.distance(x0, y, known=known, radius=np.inf if last else radius)
+        if np.isfinite(found.upper):
+            now = Distance(max(now.lower, min(found.lower, found.upper)), found.upper, found.x)
+            break
+        now = Distance(max(now.lower, radius if np.isinf(found.lower) and not last else found.lower), now.upper, now.x)
+        if last or now.lower < radius:
+            break
+    work.seconds = whole
+    return now
 
 
 def _misread(inputs: Inputs, read: NumpyArray) -> int:

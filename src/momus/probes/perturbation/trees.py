@@ -32,7 +32,7 @@ def trees(
     norm: str = "linf",
     n: int = 100,
     switches: int = 1,
-    seconds: float = 3.0,
+    seconds: float = 2.0,
     queries: int = 600,
     tolerance: float | None = None,
     threshold: float | None = None,
