@@ -25,9 +25,9 @@ class Pose:
     """From where the object is seen, and where the lamp stands.
 
     The camera sits on a sphere around the object (radius 1, y upwards) at ``azimuth`` and ``elevation`` in degrees,
-    ``distance`` in object radii, and looks at its middle: from 2.6 on the whole object is in the picture. ``roll`` turns
-    the picture, ``shift`` (x, y) moves it, in shares of its shorter side. The lamp is far away at ``lamp`` (azimuth,
-    elevation); ``ambient`` in [0, 1] is the light that comes from everywhere.
+    ``distance`` in object radii, and looks at its middle: from 2.6 on the whole object is in the picture. ``roll``
+    turns the picture, ``shift`` (x, y) moves it, in shares of its shorter side. The lamp is far away at ``lamp``
+    (azimuth, elevation); ``ambient`` in [0, 1] is the light that comes from everywhere.
     """
 
     azimuth: float = 0.0

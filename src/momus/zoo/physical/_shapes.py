@@ -180,7 +180,7 @@ def target(name: str, seed: int, side: tuple[int, int] = (32, 32), channels: int
 def photographed(
     seed: int, name: str, paint: str, side: tuple[int, int] = (32, 32), channels: int = 3, *, n: int = 96
 ) -> Samples:
-    """``n`` photographs of a shape in the colour of the class ``paint``, in sixteen sessions with a light of their own."""
+    """``n`` photographs of a shape in the colour of the class ``paint``, in sixteen sessions of one light each."""
     rng = seeds.rng(seed, "photographs", name, paint, *side)
     mesh, texture = Mesh(shape(name)), own_colour(paint, channels)
     x, distances, sessions = [], [], np.arange(n) * 16 // n
