@@ -24,8 +24,8 @@ _LONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f"
 _WORD = re.compile(rf"[{_LONE}]|[^\W{_LONE}]+(?:['’][^\W{_LONE}]+)*")
 
 KEYBOARD = {
-    "q": "wa1", "w": "qes2", "e": "wrd3", "r": "etf4", "t": "ryg5", "y": "tuh6", "u": "yij7", "i": "uok8", "o": "ipl9",
-    "p": "ol0", "a": "qsz", "s": "adwx", "d": "sfec", "f": "dgrv", "g": "fhtb", "h": "gjyn", "j": "hkum", "k": "jlio",
+    "q": "wa1", "w": "qes2", "e": "wrd3", "r": "etf4", "t": "ryg5", "y": "tuh6", "u": "yij7", "i": "uok8", "o": "iplk9",
+    "p": "ol0", "a": "qsz", "s": "adwxz", "d": "sfec", "f": "dgrv", "g": "fhtb", "h": "gjyn", "j": "hkum", "k": "jliom",
     "l": "kop", "z": "asx", "x": "zsc", "c": "xdv", "v": "cfb", "b": "vgn", "n": "bhm", "m": "njk", "1": "2q",
     "2": "13w", "3": "24e", "4": "35r", "5": "46t", "6": "57y", "7": "68u", "8": "79i", "9": "80o", "0": "9p",
 }  # fmt: skip

@@ -255,6 +255,8 @@ def figures(attack: Attack, searches: dict[str, Checked], chance: float | None) 
         only = int((black.won & ~white.won).sum())
         out.append(Figure(name="white_box_success", value=len(white) / m if m else 0.0, ci=wilson(len(white), m), n=m))
         out.append(Figure(name="black_box_only", value=float(only), n=m, note="sentences that gradients did not turn"))
+        gain = (len(white) - len(black)) / m if m else 0.0
+        out.append(Figure(name="white_box_gain", value=gain, n=m, note="more sentences than with translations alone"))
         for edits in range(1, attack.edits + 1):
             for how, checked in (("black", black), ("white", white)):
                 share = int((checked.won & (checked.edits <= edits)).sum()) / max(1, m)

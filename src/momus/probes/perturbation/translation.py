@@ -69,7 +69,7 @@ def translation(
     ``gradients`` false keeps to translations. ``beam`` texts kept a step. ``n`` sentences at most.
 
     Returns: figures ``black_box_success``, with gradients ``white_box_success`` and ``black_box_only``, both also by
-    number of edits (``white_box_1``); ``random_success`` of edits that nobody chose; ``elsewhere``,
+    number of edits (``white_box_1``); ``white_box_gain``; ``random_success`` of edits that nobody chose; ``elsewhere``,
     the share of successes that leave alone the source words that carry the word; ``kept`` of the rest of the
     translation; ``median_edits``; edited sentences with both translations; success against edits.
 
