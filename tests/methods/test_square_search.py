@@ -236,3 +236,37 @@ def test_missing_values_stay_missing():
     assert np.array_equal(np.isnan(found.x), np.isnan(x))
     assert found.fooled[1::3].mean() > 0.3
     assert not any(mask.any() for mask in domain.check(found.x, x, 1.0).values())
+
+
+@pytest.mark.parametrize(("accepts", "rows"), [(False, 400), (True, 2 + 398 * 8 - 28)])
+def test_looking_ahead_forgets_what_follows_an_accepted_proposal(accepts, rows):
+    """Nothing accepted: eight proposals a call, none in vain. All accepted: one of eight counts."""
+    calls = []
+
+    def scores(x):
+        calls.append(len(x))
+        score = -float(len(calls)) if accepts else float(len(calls) > 1)
+        return np.stack([np.full(len(x), 1e6 + score), np.zeros(len(x))], axis=1)
+
+    found = square(
+        scores, np.full((1, 1, 6, 6), 0.5), np.zeros(1, dtype=np.int64), epsilon=0.1, queries=400,
+        rng=np.random.default_rng(0), ahead=8,
+    )  # fmt: skip
+    assert sum(calls) == found.queries[0] == rows
+    assert not found.fooled.any()
+    assert len(calls) == (400 if accepts else 2 + 398 // 8 + 1)
+
+
+def test_looking_ahead_finds_as_much():
+    """A target that needs many accepted windows: the search is the same one, only asked in another order."""
+    goal = np.random.default_rng(1).random((1, 1, 8, 8)) > 0.5
+
+    def scores(x):
+        missing = ((x > 0.5) != goal).sum(axis=(1, 2, 3)).astype(float)
+        return np.stack([missing - 8.5, np.zeros(len(x))], axis=1)
+
+    x, y = np.full((1, 1, 8, 8), 0.5), np.zeros(1, dtype=np.int64)
+    for ahead in (0, 8):
+        found = square(scores, x, y, epsilon=0.1, queries=2000, rng=np.random.default_rng(0), ahead=ahead)
+        assert found.fooled.all(), ahead
+        assert np.abs(found.x - x).max() <= 0.1 + 1e-9

@@ -17,6 +17,7 @@ from momus.core.errors import BudgetSpent, ProbeError
 from momus.core.samples import NumpyArray
 from momus.methods import losses
 from momus.methods.ascent import Found, rows_for, to_host
+from momus.methods.blend import blend
 from momus.methods.domain import Domain, Norm, per_row, row_norm
 from momus.methods.objectives import MISCLASSIFIED, Misclassified, Objective, Reached
 from momus.methods.pairs import Pullback, Queue, Record, Scores, free_box, ranked, starts
@@ -292,8 +293,8 @@ class _Attack:
         work.rises = work.rises + xp.astype((value > work.last) & (work.last > -xp.inf), value.dtype)
         work.last = value
         better = value > work.best
-        wide = per_row(better, work.a)
-        work.top, work.uphill = xp.where(wide, work.a, work.top), xp.where(wide, gradient, work.uphill)
+        wide = per_row(xp.astype(better, value.dtype), work.a)
+        work.top, work.uphill = blend(wide, work.a, work.top), blend(wide, gradient, work.uphill)
         work.best = xp.where(better, value, work.best)
         window = self.windows[work.step]
         if (window > 0).any():
@@ -305,8 +306,8 @@ class _Attack:
             work.halved = xp.where(due, stalled, work.halved)
             work.checked = xp.where(due, work.best, work.checked)
             work.rises = xp.where(due, xp.zeros_like(value), work.rises)
-            gradient = xp.where(per_row(back, work.a), work.uphill, gradient)
-            work.a = xp.where(per_row(back, work.a), work.top, work.a)
+            wide = per_row(xp.astype(back, value.dtype), work.a)
+            gradient, work.a = blend(wide, work.uphill, gradient), blend(wide, work.top, work.a)
         first = work.step == 0
         if first.any():
             start = xp.asarray(first, device=device(value))

@@ -17,6 +17,7 @@ from momus.core.errors import BudgetSpent
 from momus.core.samples import NumpyArray
 from momus.methods import losses
 from momus.methods.ascent import Found, rows_for, to_host
+from momus.methods.blend import blend
 from momus.methods.domain import Domain, Norm, per_row
 from momus.methods.objectives import MISCLASSIFIED, Misclassified, Objective
 from momus.methods.pairs import Pullback, Queue, Scores, ranked, starts
@@ -46,13 +47,13 @@ def to_hyperplane(t: Array, w: Array, c: Array, box: tuple[Array, Array], scale:
     """
     xp = array_namespace(t)
     towards = xp.sign(w) * per_row(xp.sign(c), w)
-    room = xp.where(towards > 0, box[1] - t, t - box[0])
+    room = xp.maximum(towards * (box[1] - t), towards * (box[0] - t))
     weight, most = xp.abs(w), xp.abs(c)
     quick = weight * scale**2 if norm == "l2" else scale
     rate = weight * quick
     level, moved, rest = xp.zeros_like(c), xp.zeros_like(t), xp.ones_like(c)
     for _ in range(64):
-        speed = _dot(rate, xp.astype(moved < room, t.dtype), xp)
+        speed = _dot(rate, xp.sign(room - moved), xp)  # rates of what has room left
         lacking = most - _dot(weight, moved, xp)
         go = (lacking > 1e-5 * most) & (speed > 0)
         if not bool(xp.any(go)):
@@ -264,8 +265,8 @@ class _Walk:
         ahead = self._step(work, gradient, self._value(outputs, work.y, work.to))
         if fools.any():
             self._note(work, fools)
-            stay = xp.asarray(fools, device=device(ahead))
-            ahead = xp.where(per_row(stay, ahead), work.a, ahead)
+            stay = xp.asarray(fools, dtype=ahead.dtype, device=device(ahead))
+            ahead = blend(per_row(stay, ahead), work.a, ahead)
         work.a = ahead
         work.step = work.step + ~fools
         work.prone = np.where(work.known, work.prone, fools)

@@ -15,6 +15,7 @@ from array_api_compat import array_namespace, device
 from momus.core.errors import BudgetSpent
 from momus.core.samples import NumpyArray
 from momus.methods.ascent import Best, Found, rows_for, to_host
+from momus.methods.blend import blend
 from momus.methods.domain import Domain, Norm, per_row, row_norm
 from momus.methods.objectives import MISCLASSIFIED, Objective
 
@@ -47,20 +48,22 @@ def square(
     rows: int | None = None,
     objective: Objective = MISCLASSIFIED,
     horizon: int | None = None,
+    ahead: int = 0,
 ) -> Found:
     """Square attack on images (n, c, h, w), at most ``queries`` model rows an input (the clean one counts).
 
     ``start`` is the share of pixels in the first window; windows shrink over ``horizon`` queries, which are ``queries``
-    unless told. ``domain`` must be an image range. A spent budget returns the
-    best so far, ``complete`` False. Inputs that are wrong to begin with come back unchanged after one query.
+    unless told. With ``ahead`` rows or fewer left, proposals to come are asked along: faster, but some of them in vain
+    and on top of ``queries``. ``domain`` must be an image range. A spent budget returns the best so far,
+    ``complete`` False. Inputs that are wrong to begin with come back unchanged after one query.
     """
     space = (domain or Domain.image()).like(x)
-    step = _squares_linf if norm == "linf" else _squares_l2
+    step = _Corners() if norm == "linf" else _squares_l2
 
     def propose(best: Array, x0: Array, k: NumpyArray, draw: np.random.Generator) -> Array:
         return step(best, x0, k, draw, space, epsilon, share(k, horizon or queries, start))
 
-    return _search(scores, Best(x, objective), y, propose, queries, rng, rows or rows_for(x))
+    return _search(scores, Best(x, objective), y, propose, queries, rng, rows or rows_for(x), ahead)
 
 
 def table_search(
@@ -92,14 +95,22 @@ def table_search(
 
 
 def _search(
-    scores: Scores, best: Best, y: Array, propose: Propose, queries: int, rng: np.random.Generator, rows: int
+    scores: Scores,
+    best: Best,
+    y: Array,
+    propose: Propose,
+    queries: int,
+    rng: np.random.Generator,
+    rows: int,
+    ahead: int = 0,
 ) -> Found:
     """The loop both share. Step 0 asks the input itself, every later step one proposal, accepted if no worse.
 
     The rows at work are kept apart and written to ``best`` when their set changes, which on hard inputs is seldom.
+    Where fewer are left than ``ahead``, up to eight proposals from the same point are asked at once; what follows the
+    first accepted one is forgotten, so that the search is the same and only some rows are asked in vain.
     """
     x = best.start
-    xp = array_namespace(x)
     n, entered = x.shape[0], 0
     index = np.zeros(0, dtype=np.int64)
     k = np.zeros(0, dtype=np.int64)
@@ -112,14 +123,20 @@ def _search(
                 work.write()
                 index, k = np.concatenate([index, new]), np.concatenate([k, np.zeros(len(new), dtype=np.int64)])
                 work = _Held(best, y, index)
+            at_once = 1
+            if ahead and k.min() > 1:
+                at_once = max(1, min(8, ahead // len(index), queries - int(k.max())))
             candidate = work.current
             if k.max(initial=0) > 0:
-                moved = propose(candidate, work.x0, k, rng)
-                first = xp.asarray(k == 0, device=device(x))
-                candidate = xp.where(per_row(first, x), work.x0, moved) if len(new) else moved
-            fooled = work.see(candidate, scores(candidate))
-            best.queries[index] += 1
-            k = k + 1
+                x0, now = work.repeated(at_once)
+                steps = (k + np.arange(at_once)[:, None]).ravel()
+                candidate = propose(now, x0, steps, rng)
+                if len(new):
+                    first = best.xp.asarray(k == 0, device=device(x))
+                    candidate = best.xp.where(per_row(first, x), x0, candidate)
+            fooled, tried = work.see(candidate, scores(candidate), at_once)
+            best.queries[index] += at_once
+            k = k + tried
             stay = ~fooled & (k < queries)
             if not stay.all():
                 work.write()
@@ -138,34 +155,51 @@ class _Held:
         self.best = best
         self.at = best.xp.asarray(index, device=device(best.x))
         self.x0, self.y, self.current = best.start[self.at], y[self.at], best.x[self.at]
-        self.margin, self.fooled = best.margin[self.at], best.fooled[self.at]
+        self.margin, self.fooled = to_host(best.margin[self.at]).copy(), np.zeros(len(index), dtype=bool)
+        self.wide, self.times = self.x0, 1
 
-    def see(self, x: Array, scores: Array) -> NumpyArray:
-        """Keeps what is no worse than before; (b,) who is fooled now."""
-        xp, objective = self.best.xp, self.best.objective
-        won = objective.won(scores, self.y)
-        value = xp.astype(objective.margin(scores, self.y), self.margin.dtype)
+    def repeated(self, times: int) -> tuple[Array, Array]:
+        """Originals and best, each ``times`` times over; the originals as the same array until the set changes."""
+        if times == 1:
+            return self.x0, self.current
+        if times != self.times:
+            self.wide, self.times = self.best.xp.concat([self.x0] * times, axis=0), times
+        return self.wide, self.best.xp.concat([self.current] * times, axis=0)
+
+    def see(self, x: Array, scores: Array, times: int) -> tuple[NumpyArray, NumpyArray]:
+        """Keeps the first of ``times`` proposals that is no worse; (b,) who is fooled now, and how many were tried."""
+        xp, objective, b = self.best.xp, self.best.objective, len(self.margin)
+        y = self.y if times == 1 else xp.concat([self.y] * times, axis=0)
+        won = to_host(objective.won(scores, y)).reshape(times, b)
+        value = to_host(objective.margin(scores, y)).astype(self.margin.dtype, copy=False).reshape(times, b)
         better = won | (value <= self.margin)
-        self.current = xp.where(per_row(better, x), x, self.current)
-        self.margin = xp.where(better, value, self.margin)
-        self.fooled = xp.where(better, won, self.fooled)
-        return to_host(won)
+        first, kept = better.argmax(axis=0), np.flatnonzero(better.any(axis=0))
+        if len(kept):
+            rows = first[kept]
+            to, source = (xp.asarray(i, device=device(x)) for i in (kept, rows * b + kept))
+            self.current[to] = x[source]
+            self.margin[kept], self.fooled[kept] = value[rows, kept], won[rows, kept]
+        tried = np.full(b, times)
+        tried[kept] = first[kept] + 1
+        return self.fooled.copy(), tried
 
     def write(self) -> None:
-        self.best.x[self.at], self.best.margin[self.at] = self.current, self.margin
-        self.best.fooled[self.at] = self.fooled
+        best = self.best
+        best.x[self.at] = self.current
+        best.margin[self.at] = best.xp.asarray(self.margin, device=device(best.x))
+        best.fooled[self.at] = best.xp.asarray(self.fooled, device=device(best.x))
 
 
 def _windows(size: NumpyArray, h: int, w: int, x: Array, rng: np.random.Generator) -> Array:
-    """(b, 1, h, w) booleans: one square of side ``size`` a row, anywhere, the last row and column included."""
+    """(b, 1, h, w) ones in one square of side ``size`` a row, anywhere, the last row and column included; else 0."""
     xp = array_namespace(x)
     top = (rng.random(len(size)) * (h - np.minimum(size, h) + 1)).astype(np.int64)
     left = (rng.random(len(size)) * (w - np.minimum(size, w) + 1)).astype(np.int64)
     rows, columns = np.arange(h), np.arange(w)
     down = (rows >= top[:, None]) & (rows < (top + size)[:, None])
     across = (columns >= left[:, None]) & (columns < (left + size)[:, None])
-    down, across = xp.asarray(down, device=device(x)), xp.asarray(across, device=device(x))
-    return (down[:, :, None] & across[:, None, :])[:, None]
+    down, across = (xp.asarray(v.astype(np.float32), dtype=x.dtype, device=device(x)) for v in (down, across))
+    return (down[:, :, None] * across[:, None, :])[:, None]
 
 
 def _sides(shares: NumpyArray, h: int, w: int) -> NumpyArray:
@@ -179,24 +213,48 @@ def _signs(shape: tuple[int, ...], x: Array, rng: np.random.Generator) -> Array:
     return xp.asarray(rng.integers(0, 2, shape).astype(np.float32) * 2 - 1, dtype=x.dtype, device=device(x))
 
 
+class _Corners:
+    """Proposals under Linf; the corners of the ball are worked out once for a set of originals."""
+
+    def __init__(self) -> None:
+        self.x0: Array = None
+        self.bottom: Array = None
+        self.top: Array = None
+
+    def __call__(
+        self,
+        best: Array,
+        x0: Array,
+        k: NumpyArray,
+        rng: np.random.Generator,
+        space: Domain,
+        epsilon: float,
+        shares: NumpyArray,
+    ) -> Array:
+        if x0 is not self.x0:
+            xp, reach = array_namespace(x0), epsilon * space.scale
+            self.x0 = x0
+            self.bottom, self.top = (xp.clip(x0 + v, space.low, space.high) for v in (-reach, reach))
+        return _squares_linf(best, self.bottom, self.top, k, rng, shares)
+
+
 def _squares_linf(
-    best: Array, x0: Array, k: NumpyArray, rng: np.random.Generator, space: Domain, epsilon: float, shares: NumpyArray
+    best: Array, bottom: Array, top: Array, k: NumpyArray, rng: np.random.Generator, shares: NumpyArray
 ) -> Array:
     """Vertical stripes at step 1, then windows whose pixels sit on a corner of the ball, one sign a channel."""
-    xp = array_namespace(x0)
-    b, c, h, w = x0.shape
-    reach = epsilon * space.scale
-    low, high = space.low, space.high
-    mask = _windows(_sides(shares, h, w), h, w, x0, rng)
-    up = _signs((b, c, 1, 1), x0, rng) > 0
-    bottom, top = xp.clip(x0 - reach, low, high), xp.clip(x0 + reach, low, high)
-    out = xp.where(mask, xp.where(up, top, bottom), best)
-    idle = ~xp.any(out != best, axis=(1, 2, 3))
-    if bool(xp.any(idle)):
-        out[idle] = xp.where(mask[idle], xp.where(up[idle], bottom[idle], top[idle]), best[idle])
+    xp = array_namespace(best)
+    b, c, h, w = best.shape
+    mask = _windows(_sides(shares, h, w), h, w, best, rng)
+    up = (_signs((b, c, 1, 1), best, rng) + 1) / 2
+    out = blend(mask, blend(up, top, bottom), best)
+    idle = to_host(xp.max(xp.abs(out - best), axis=(1, 2, 3)) == 0)
+    if idle.any():
+        at = xp.asarray(np.flatnonzero(idle), device=device(best))
+        out[at] = blend(mask[at], blend(up[at], bottom[at], top[at]), best[at])
     if (k == 1).any():
-        start = xp.asarray(k == 1, device=device(x0))
-        out[start] = xp.clip(x0[start] + reach * _signs((int((k == 1).sum()), c, 1, w), x0, rng), low, high)
+        start = xp.asarray(np.flatnonzero(k == 1), device=device(best))
+        stripes = (_signs((int((k == 1).sum()), c, 1, w), best, rng) + 1) / 2
+        out[start] = blend(stripes, top[start], bottom[start])
     return out
 
 
@@ -209,10 +267,9 @@ def _squares_l2(
     size = _sides(shares, h, w)
     into, outof = _windows(size, h, w, x0, rng), _windows(size, h, w, x0, rng)
     d = best - x0
-    kept = xp.where(into | outof, xp.zeros_like(d), d)
-    inside = xp.where(into, d, xp.zeros_like(d))
+    kept, inside = d * (1 - xp.maximum(into, outof)), d * into
     # A bump that falls off from the middle of the window, one sign a channel, mixed with what stood there before.
-    bump = xp.where(into, _signs((b, c, 1, 1), x0, rng) * _bump(into), xp.zeros_like(d))
+    bump = into * _signs((b, c, 1, 1), x0, rng) * _bump(into)
     mixed = bump / per_row(xp.clip(row_norm(bump, "l2"), 1e-12, None), x0)
     mixed = mixed + inside / per_row(xp.clip(row_norm(inside, "l2"), 1e-12, None), x0)
     room = xp.sqrt(xp.clip(epsilon**2 - row_norm(kept, "l2") ** 2, 0, None))
@@ -222,11 +279,10 @@ def _squares_l2(
 
 def _bump(mask: Array) -> Array:
     """(b, 1, h, w) weights inside the windows of ``mask``: 1 / distance-like falling off from each window's middle."""
-    xp = array_namespace(mask)
-    f = xp.astype(mask, xp.float32)
+    xp, f = array_namespace(mask), mask
     count = xp.clip(xp.sum(f, axis=(1, 2, 3)), 1, None)
-    rows = xp.arange(mask.shape[2], dtype=xp.float32, device=device(mask))[None, None, :, None]
-    columns = xp.arange(mask.shape[3], dtype=xp.float32, device=device(mask))[None, None, None, :]
+    rows = xp.arange(mask.shape[2], dtype=mask.dtype, device=device(mask))[None, None, :, None]
+    columns = xp.arange(mask.shape[3], dtype=mask.dtype, device=device(mask))[None, None, None, :]
     top = per_row(xp.sum(f * rows, axis=(1, 2, 3)) / count, mask)
     left = per_row(xp.sum(f * columns, axis=(1, 2, 3)) / count, mask)
     return f / (1.0 + xp.abs(rows - top) + xp.abs(columns - left))

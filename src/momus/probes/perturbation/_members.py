@@ -98,7 +98,8 @@ class Members:
     def square(self, index: NumpyArray, rng: np.random.Generator, queries: int) -> Found:
         """Square on pictures, its like with tones on sound and under the columns' rules on tables."""
         x, y = self.inputs.at(index)
-        rows = even(len(x), rows_within(self.trial, x))
+        most = rows_within(self.trial, x)
+        rows = even(len(x), most)
         if self.inputs.is_image:
             return square(
                 self.scores,
@@ -112,6 +113,7 @@ class Members:
                 rows=rows,
                 objective=self.inputs.objective,
                 horizon=max(SCHEDULE, queries),
+                ahead=most // 2,
             )
         search = sound_search if self.inputs.modality == "audio" else table_search
         return search(
