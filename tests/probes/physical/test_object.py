@@ -146,6 +146,13 @@ def test_budgets_are_kept_and_pass_nobody(queries: int) -> None:
     assert decide(m, LIMIT).status is Status.INCONCLUSIVE
 
 
+def test_when_time_runs_out_the_views_are_still_asked() -> None:
+    """The search stops early enough for its surface to be judged."""
+    m = measure(steps=100_000, budget=Budget(seconds=3.0))
+    assert "budget-spent" in codes(m)
+    assert m.n > 20
+
+
 def test_cost_is_as_declared() -> None:
     m = measure()
     assert m.cost.queries == 30 * 8 + 3 * 24 + 5 * 16

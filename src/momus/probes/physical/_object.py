@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -41,8 +42,8 @@ _SEEN = 0.002  # share of the picture below which an object is out of sight
 class Case:
     """An object ready to be painted: its held-out views and how its plain self and random colours are read there.
 
-    ``true`` and ``to`` are class indices, ``to`` None where any other class will do. ``hopeless`` says why no number
-    can be had.
+    ``true`` and ``to`` are class indices, ``to`` None where any other class will do. ``spare``: seconds that asking
+    every view once more may take. ``hopeless`` says why no number can be had.
     """
 
     mesh: Mesh
@@ -58,6 +59,7 @@ class Case:
     random: NumpyArray
     rng: np.random.Generator
     caveats: tuple[Caveat, ...]
+    spare: float
     hopeless: Caveat | None = None
 
     @property
@@ -109,16 +111,21 @@ def prepare(
     plain, behind = plain_texture(trial, colour, side, shape[0]), backgrounds(target, trial, shape)
     held_out = views(mesh, around, n, shape=shape, texels=side, label=0, behind=behind, rng=rng)
     like = target.encode(np.zeros((1, *shape[1:], shape[0]), np.uint8))
+    started = time.perf_counter()
     clean = answers(target.predict, held_out, plain, like)
     random = answers(target.predict, held_out, random_texture(side, shape[0], rng), like)
+    spare = 0.75 * (time.perf_counter() - started)  # half as much again as one of the two took
     caveats = []
+    if target.info.randomised:
+        message = "equal pictures are answered differently: another run gives another number"
+        caveats.append(Caveat(code="randomised-output", message=message, blocks="none"))
     if true is None:
         seen = clean[clean != to] if to is not None else clean
         true = int(np.bincount(seen).argmax()) if len(seen) else -1
         message = f"the card does not say what the object is: taken for '{class_name(target, true)}', as most views are"
         caveats.append(Caveat(code="true-class-guessed", message=message, blocks="none"))
     case = Case(
-        mesh, around, shape, like, plain, held_out, behind, true, to, clean, random, rng, tuple(caveats),
+        mesh, around, shape, like, plain, held_out, behind, true, to, clean, random, rng, tuple(caveats), spare,
         _hopeless(mesh, held_out, clean, random, true, class_name(target, true)),
     )  # fmt: skip
     trial.progress(0.1, f"{int(case.recognised.sum())} of {len(clean)} plain views recognised")
@@ -154,14 +161,17 @@ def _hopeless(
     return None
 
 
-def reserved(trial: Trial, keep: int) -> Callable[[int], None]:
-    """A check to make before each query: BudgetSpent while ``keep`` rows are still left, for the held-out views."""
+def reserved(trial: Trial, case: Case) -> Callable[[int], None]:
+    """A check to make before each query: BudgetSpent while rows and time are left to ask every held-out view again."""
 
     def ask(rows: int) -> None:
         meter = trial.meter
-        if meter is None or meter.budget.queries is None:
+        if meter is None:
             return
-        if meter.queries + rows + keep > meter.budget.queries:
+        queries, seconds = meter.budget.queries, meter.budget.seconds
+        if queries is not None and meter.queries + rows + len(case.held_out) > queries:
+            raise BudgetSpent
+        if seconds is not None and meter.seconds + case.spare > seconds:
             raise BudgetSpent
 
     return ask

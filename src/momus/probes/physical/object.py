@@ -85,7 +85,7 @@ def object(
         return _object.undecided(trial, case)
     scenes = case.more(pool) if pool else case.more(max(steps * batch, 1), kept=False)
     checks = case.more(16)
-    ask = _object.reserved(trial, len(case.held_out))
+    ask = _object.reserved(trial, case)
 
     def pullback(x: Array, slope: Slope) -> tuple[Array, Array]:
         ask(len(x))

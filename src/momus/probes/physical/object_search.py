@@ -68,7 +68,7 @@ def object_search(
     )
     if case.hopeless:
         return _object.undecided(trial, case)
-    ask = _object.reserved(trial, len(case.held_out))
+    ask = _object.reserved(trial, case)
 
     def scores(x: Array) -> Array:
         ask(len(x))
