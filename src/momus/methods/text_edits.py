@@ -220,9 +220,19 @@ def distance(x: Sequence[str], y: Sequence[str], limit: int) -> int:
     return min(rows[-1].get(len(y), far), far)
 
 
-def marked(before: str, after: str, around: int = 24, most: int = 360) -> str:
-    """The text after its edits, each shown as [old→new]; of a long text only what stands around them."""
-    a, b = clusters(before), clusters(after)
+def tokens(text: str) -> tuple[str, ...]:
+    """Words and gaps in turn; joined they give the text again."""
+    parts = pieces(text)
+    return (parts.gaps[0], *(t for pair in zip(parts.words, parts.gaps[1:], strict=True) for t in pair))
+
+
+def marked(before: str, after: str, around: int = 24, most: int = 360, *, words: bool = False) -> str:
+    """The text after its edits, each shown as [old→new]; of a long text only what stands around them.
+
+    ``words`` marks whole words.
+    """
+    take = tokens if words else clusters
+    a, b = take(before), take(after)
     shown: list[str] = []
     blocks = difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes() if max(len(a), len(b)) < 4000 else []
     if not blocks:

@@ -265,7 +265,7 @@ def _examples(texts: Texts, found: TextFound, checked: Checked, unit: str) -> li
         j = texts.chosen[i]
         before, after = str(texts.x[j]), str(found.texts[i])
         turned = f"{texts.name(texts.answers[j])} → {texts.name(checked.answers[i])}"
-        rows.append((int(j), marked(before, after), int(checked.edits[i]), turned))
+        rows.append((int(j), marked(before, after, words=unit == "words"), int(checked.edits[i]), turned))
     note = "[old→new] marks each edit; of long texts only what stands around the edits is shown"
     columns = ("text", "edited text", unit, "decision")
     if rows:
@@ -280,7 +280,14 @@ def _unturned(texts: Texts, found: TextFound, note: str, unit: str) -> Table:
     for i in near:
         before, name = str(texts.x[texts.chosen[i]]), texts.name(texts.answers[texts.chosen[i]])
         moved = f"{name}, margin {texts.margin[i]:.3g} → {found.margin[i]:.3g}"
-        rows.append((int(texts.chosen[i]), marked(before, str(found.texts[i])), int(found.edits[i]), moved))
+        rows.append(
+            (
+                int(texts.chosen[i]),
+                marked(before, str(found.texts[i]), words=unit == "words"),
+                int(found.edits[i]),
+                moved,
+            )
+        )
     if rows:
         columns = ("text", "nearest edited text", unit, "decision")
         return Table(title="No text was turned; these came nearest", note=note, columns=columns, rows=tuple(rows))
