@@ -20,10 +20,12 @@ from momus.core.records import Interval, Measurement, Record
 class Expectation(Record):
     """One number an example must show. Either ``value`` with ``tolerance`` (absolute), or ``low`` and/or ``high``.
 
-    ``figure`` is the probe's metric, ``value``, or the name of a secondary figure. ``paper`` is what was published.
+    ``figure`` is the probe's metric, ``value``, or the name of a secondary figure. ``target`` names one of several
+    targets on the card; without it the first that was measured counts. ``paper`` is what was published.
     """
 
     probe: str
+    target: str = ""
     figure: str = "value"
     options: dict[str, Any] = Field(default_factory=dict)
     value: FiniteFloat | None = None
@@ -132,7 +134,7 @@ def _with_options(card: SystemCard, probes: Sequence[str], options: Mapping[str,
 
 def _hold(expectation: Expectation, assessment: Assessment) -> Reproduction:
     for m in assessment.measurements:
-        if m.probe == expectation.probe:
+        if m.probe == expectation.probe and expectation.target in ("", m.target):
             got, ci = _figure(m, expectation.figure)
             if got is None:
                 return Reproduction(
