@@ -101,7 +101,7 @@ def setup(
     notes: tuple[str, ...] = ()
     if chosen != "own" and outputs < 10:
         notes = (f"the task was cut down to {outputs} labels, as many as the model has outputs",)
-    canvas = Canvas(shape, side, cell or max(1, -(-max(height, width) // 4)), _like(target, shape))
+    canvas = Canvas(shape, side, cell or max(1, -(-max(height, width) // 2)), _like(target, shape))
     made = Setup(canvas, learn, held, canvas.like, outputs, notes)
     return Setup(canvas, learn, held, made.natives(learn), outputs, notes)
 

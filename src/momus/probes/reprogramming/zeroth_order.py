@@ -25,9 +25,9 @@ def zeroth_order(
     trial: Trial,
     *,
     task: str = "auto",
-    steps: int = 200,
+    steps: int = 800,
     batch: int = 32,
-    directions: int = 8,
+    directions: int = 2,
     radius: float = 0.5,
     examples: int = 2000,
     held_out: int = 500,
@@ -43,13 +43,13 @@ def zeroth_order(
 ) -> Measurement:
     """How much of a job that the attacker cannot do alone the model does for them, its scores being all they see.
 
-    Measures: as reprogramming.gradient, with a coarse frame of a few blocks whose gradient is estimated from pairs of
+    Measures: as reprogramming.gradient, with a coarse frame of a few blocks, whose gradient is estimated from pairs of
     opposite random offsets: no gradient, no weights, only scores.
 
     Why it matters: every caller of a service that tells its scores can do this, and pays by the query, if at all.
 
     Options: ``steps`` of ``batch`` examples under 2 ``directions`` frames each, ``radius`` away from the present one.
-    ``cell`` pixels a side share one weight, 0 for about four blocks a side. The others as in reprogramming.gradient.
+    ``cell`` pixels a side share one weight, 0 for two blocks a side. The others as in reprogramming.gradient.
 
     Returns: the figures and evidence of reprogramming.gradient, with the queries that learning took.
 
