@@ -94,10 +94,10 @@ def test_examples_stay_in_ball_and_box(problem, norm):
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "targeted_dlr"])
 def test_same_seed_same_result_whatever_the_batch(problem, loss):
-    model, x, y = problem(seed=2, n=40, k=5)
+    model, x, y = problem(seed=2, n=16, k=5)
     epsilon = 0.6 * float(np.median(model.exact(x, y, "linf")))
-    one, two, other = (attack(model, x, y, epsilon, loss=loss, rows=rows, steps=25, restarts=2) for rows in (40, 7, 1))
-    assert np.array_equal(one.x, attack(model, x, y, epsilon, loss=loss, rows=40, steps=25, restarts=2).x)
+    one, two, other = (attack(model, x, y, epsilon, loss=loss, rows=rows, steps=10, restarts=2) for rows in (16, 7, 1))
+    assert np.array_equal(one.x, attack(model, x, y, epsilon, loss=loss, rows=16, steps=10, restarts=2).x)
     assert np.array_equal(one.fooled, two.fooled) and np.array_equal(one.fooled, other.fooled)
     assert np.allclose(two.x, other.x)
 
