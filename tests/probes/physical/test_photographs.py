@@ -138,6 +138,7 @@ def test_labels_are_matched_by_name() -> None:
     assert measure(named).value == 0
     numbered = Samples(x=taken.x, y=np.full(20, 2), classes=("0", "1", "2"))
     assert measure(numbered).value == 0
+    assert measure(Samples(x=taken.x, y=np.zeros(20, int), classes=("2",))).value == 0
     with pytest.raises(ProbeError, match="no class 'turtle'"):
         measure(Samples(x=taken.x, y=np.zeros(20, int), classes=("turtle",)))
 
