@@ -59,6 +59,8 @@ _PLAIN_METRICS = {
     "retention": "the share of the accuracy that was kept",
     "proxy_gap": "how far the stated reward overstates the true goal",
     "uncovered_share": "the share of declared conditions that no test exercises",
+    "stolen_gain": "the share of what a thief's own simple model gets wrong that the borrowed model sets right, on a "
+    "job it was never built for",
     "misread_share": "the share of the photographs that were misread",
 }
 _PASSED = {
