@@ -28,9 +28,9 @@ def patterns(people: int = PEOPLE, size: tuple[int, int] = SIZE, channels: int =
 
 
 def heads(
-    seed: int, people: int = PEOPLE, each: int = 8, *, size: tuple[int, int] = SIZE, channels: int = 3
+    seed: int, people: int = PEOPLE, each: int = 4, *, size: tuple[int, int] = SIZE, channels: int = 3
 ) -> Samples:
-    """``each`` photos of every person: the pattern at a tenth of the range, light that differs, some noise."""
+    """``each`` photos of a person: the pattern at a twentieth of the range, light that differs, some noise."""
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.repeat(np.arange(people), each))
     own = np.moveaxis(patterns(people, size, channels), 1, -1)[y]
