@@ -30,12 +30,14 @@ class GradientMoves:
     """Edits of single symbols, most gain foretold first, the four kinds in turn; asked again, the next best ones.
 
     ``of`` gives the symbols that one may become; only letters and digits are edited unless ``spaces``.
+    Texts that are not ``legal`` are not proposed.
     """
 
     slopes: Slopes
     alphabet: Sequence[str]
     of: Letters
     spaces: bool = False
+    legal: Callable[[int, str], bool] = lambda _row, _text: True
     given: Counter[tuple[int, str]] = field(default_factory=Counter)
     options: dict[str, NumpyArray] = field(default_factory=dict)
 
@@ -48,9 +50,15 @@ class GradientMoves:
         out = []
         for state, parts, slope, room in zip(states, read, slopes, rooms, strict=True):
             first = self.given[state.row, state.text]
-            edits = self._ranked(list(parts), slope, index, first + room.most + 20 * room.stride)
-            self.given[state.row, state.text] += room.most
-            out.append([_together(parts, edits, k, room.stride) for k in range(len(edits))[first : first + room.most]])
+            edits = self._ranked(list(parts), slope, index, 4 * (first + room.most) + 20 * room.stride)
+            chosen: list[Proposal] = []
+            while first < len(edits) and len(chosen) < room.most:
+                made = _together(parts, edits, first, room.stride)
+                first += 1
+                if self.legal(state.row, made[0]):
+                    chosen.append(made)
+            self.given[state.row, state.text] = first
+            out.append(chosen)
         return out
 
     def editable(self, symbol: str) -> bool:

@@ -95,12 +95,14 @@ def beam_search(
     beam: int = 1,
     rows: int = 512,
     spent: NumpyArray | None = None,
+    legal: Callable[[int, str], bool] = lambda _row, _text: True,
 ) -> TextFound:
     """The nearest to success that at most ``edits`` (n,) edits and ``queries`` rows an input bring each text.
 
     ``margin`` (n,) are those of the untouched texts, ``spent`` (n,) rows already asked about each. All texts advance
-    together; those that won, or have nothing left to try, drop out. What is left of an input's rows after a descent is
-    spent on starting again with other proposals. A spent budget gives the best so far and ``complete`` False.
+    together; those that won, or have nothing left to try, drop out. Texts that are not ``legal`` are never asked.
+    What is left of an input's rows after a descent is spent on starting again with other proposals. A spent budget
+    gives the best so far and ``complete`` False.
     """
     n = len(texts)
     found = TextFound.untouched(texts, margin)
@@ -110,7 +112,7 @@ def beam_search(
     board = _Board([[r] for r in roots], [{t} for t in texts], roots, np.asarray(edits) < 1)
     while found.complete:
         try:
-            asked = _proposals(board, moves, found, edits, queries, beam)
+            asked = _proposals(board, moves, found, edits, queries, legal)
         except BudgetSpent:  # moves may ask the model for gradients
             found.complete = False
             break
@@ -121,7 +123,12 @@ def beam_search(
 
 
 def _proposals(
-    board: _Board, moves: Moves, found: TextFound, edits: NumpyArray, queries: int, beam: int
+    board: _Board,
+    moves: Moves,
+    found: TextFound,
+    edits: NumpyArray,
+    queries: int,
+    legal: Callable[[int, str], bool],
 ) -> list[State]:
     """What to ask next: new texts of every input that is still open, within its rows."""
     states: list[State] = []
@@ -141,15 +148,17 @@ def _proposals(
         i = state.row
         fresh.setdefault(i, 0)
         for text, held, cost in proposed:
-            if text not in board.seen[i] and fresh[i] < queries - found.queries[i] and state.depth + cost <= edits[i]:
-                board.seen[i].add(text)
+            if text in board.seen[i] or fresh[i] >= queries - found.queries[i] or state.depth + cost > edits[i]:
+                continue
+            board.seen[i].add(text)
+            if legal(i, text):
                 fresh[i] += 1
                 out.append(State(i, text, np.inf, state.depth + cost, held))
     for i, count in fresh.items():
         if not count:  # nothing new from here: start again, and give up when the start has nothing new either
             board.closed[i] = board.frontier[i] == [board.roots[i]]
             board.frontier[i] = [board.roots[i]]
-    return out or (_proposals(board, moves, found, edits, queries, beam) if not board.closed.all() else [])
+    return out or (_proposals(board, moves, found, edits, queries, legal) if not board.closed.all() else [])
 
 
 def _room(left: int, edits: int, states: int) -> Room:

@@ -88,12 +88,11 @@ class Attack:
     def judge(self, changed: Sequence[str], index: NumpyArray) -> tuple[NumpyArray, NumpyArray]:
         self.ask(len(changed))
         answers = self.target.generate(np.array(list(changed), dtype=object))
-        margins, won = translated.margins([self.wishes[i] for i in index], list(answers))
-        if self.spared:
-            for k, i in enumerate(index):
-                if self.carriers[i] & translated.touched(str(self.x[i]), changed[k]):
-                    margins[k], won[k] = 9.0, False
-        return margins, won
+        return translated.margins([self.wishes[i] for i in index], list(answers))
+
+    def legal(self, row: int, text: str) -> bool:
+        """Whether a text may be asked: where carriers are spared, not one that touches them."""
+        return not (self.spared and self.carriers[row] & translated.touched(str(self.x[row]), text))
 
     def letters(self, known: Any = None) -> Letters:
         return letters(self.kind, self.seen, known)
@@ -128,7 +127,7 @@ class Attack:
 
         alphabet = list(self.target.alphabet())
         known = self.letters() if self.kind != "plain" else None
-        return self._search(GradientMoves(slopes, alphabet, known or _whole(alphabet)), None)
+        return self._search(GradientMoves(slopes, alphabet, known or _whole(alphabet), legal=self.legal), None)
 
     def by_chance(self, rng: np.random.Generator, draws: int = DRAWS) -> float | None:
         """Share won by all edits at once at random places, the mean over draws: an adversary who does not even look."""
@@ -138,7 +137,8 @@ class Attack:
         try:
             for _ in range(draws):
                 texts = [self._mistyped(str(t), rng, of) for t in self.x]
-                won += int(self.judge(texts, np.arange(len(texts)))[1].sum())
+                hits = self.judge(texts, np.arange(len(texts)))[1]
+                won += sum(bool(h) and self.legal(i, t) for i, (h, t) in enumerate(zip(hits, texts, strict=True)))
         except BudgetSpent:
             return None
         return won / (draws * len(self.x))
@@ -170,6 +170,7 @@ class Attack:
             queries=self.queries,
             beam=self.beam,
             spent=asked,
+            legal=self.legal,
         )
 
 
