@@ -109,7 +109,8 @@ class Fewest:
 def take_back(won: Won, x: Array, x0: Array, *, parts: int = 8, rng: np.random.Generator) -> Fewest:
     """Takes changed pixels back, those that the success does not need: in groups, then one by one.
 
-    ``won(points, index)`` says which of the points still succeed. Rows: about ``parts`` a halving of the group size.
+    ``won(points, index)`` says which of the points still succeed. Rows: about ``parts`` a halving of the group size,
+    then one a pixel that is left, until a whole round takes nothing back.
     """
     xp = array_namespace(x)
     x = xp.asarray(x, copy=True)
@@ -117,8 +118,9 @@ def take_back(won: Won, x: Array, x0: Array, *, parts: int = 8, rng: np.random.G
     try:
         size = np.maximum(1, -(-on.sum(axis=1) // parts))
         while len(on):
+            before = on.sum()
             _round(won, x, x0, on, size, rng)
-            if (size <= 1).all():
+            if (size <= 1).all() and on.sum() == before:  # a pixel taken back may have held another in its place
                 break
             size = np.maximum(1, size // 2)
     except BudgetSpent:
