@@ -47,6 +47,7 @@ _METRICS = {
     "proxy_gap": "proxy gap",
     "uncovered_share": "uncovered share",
     "misread_share": "photographs misread",
+    "stolen_gain": "gain over a linear model",
 }
 # For readers to whom the name of a metric says nothing.
 _PLAIN_METRICS = {
