@@ -18,6 +18,7 @@ TITLES = {
     "perturbation": "Perturbation: the digits CNN, 500 images, one thread",
     "cascade": "Perturbation: the worst case over four attacks, beside the original ensemble, one thread",
     "table": "Perturbation of tables: beside ART and the exact distances, one thread",
+    "decision": "Labels alone: HopSkipJump on the digits models, 20 images, one thread",
     "corruption": "Common corruptions: 200 images of 224 x 224, one thread",
     "shift": "Shift and slices",
     "scan": "Artifact scan",
