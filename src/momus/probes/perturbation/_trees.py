@@ -119,7 +119,8 @@ class Exact:
     def certificate(self, inputs: Inputs) -> str:
         """What was certified, with the domain it holds for."""
         fixed = sum(c.immutable for c in inputs.samples.columns)
-        rules = f", {len(inputs.domain.rules)} rules" if inputs.domain.rules else ""
+        held = len(inputs.domain.rules)
+        rules = f", {held} rule{'s' * (held > 1)}" if held else ""
         return (
             f"nothing inside epsilon turns {int(self.robust.sum())} of {len(self.distances)} inputs, within the "
             f"declared ranges, {fixed} immutable columns, {inputs.domain.switches} category switches{rules}"
