@@ -74,8 +74,11 @@ class Case:
 
     def won(self, read: NumpyArray) -> NumpyArray:
         """(views,) booleans: recognised when plain, and read as the attacker wants now."""
-        turned = read != self.true if self.to is None else read == self.to
-        found: NumpyArray = turned & self.recognised[: len(read)]
+        return self.turned(read) & self.recognised[: len(read)]
+
+    def turned(self, read: NumpyArray) -> NumpyArray:
+        """(views,) booleans: read as the attacker wants, recognised when plain or not."""
+        found: NumpyArray = read != self.true if self.to is None else read == self.to
         return found
 
     def more(self, n: int, *, kept: bool = True) -> Sequence[Scene]:
@@ -211,7 +214,7 @@ def conclude(target: Predicts, trial: Trial, case: Case, made: Made, *, size_mm:
         figures=[*_clean_figure(case), *_figures(case, made, read, texture)],
         evidence=[
             *show.sides(target, case.held_out, case.clean, read, (case.plain, texture)),
-            *show.charts(case.held_out, case.recognised, won, names),
+            *show.charts(case.held_out, case.recognised, case.turned(read), names),
             *show.files(case.mesh, texture, size_mm=size_mm, names=names),
         ],
         caveats=caveats,

@@ -44,20 +44,22 @@ def sides(
     return [Pictures(title="The object from several sides", note=note, rows=tuple(rows))]
 
 
-def charts(held_out: Sequence[View], recognised: NumpyArray, won: NumpyArray, names: tuple[str, str]) -> list[Evidence]:
-    """Success by azimuth and elevation, and by distance, lamp and roll."""
-    views = held_out[: len(won)]
+def charts(
+    held_out: Sequence[View], recognised: NumpyArray, turned: NumpyArray, names: tuple[str, str]
+) -> list[Evidence]:
+    """Success by azimuth and elevation over all views, and by distance, roll and light where it was recognised."""
+    views = held_out[: len(turned)]
     if not len(views):
         return []
     cells = Cells.for_views(len(held_out))
     band, sector = np.array([v.band for v in views]), np.array([v.sector for v in views])
-    known = recognised[: len(won)]
+    known = recognised[: len(turned)]
     rows = tuple(_elevations(views, band, b) for b in range(cells.bands))[::-1]
     columns = tuple(f"{360 * s // cells.sectors}°" for s in range(cells.sectors))
     wanted = f"read as {names[1]}" if names[1] else f"not read as {names[0]}"
     out: list[Evidence] = []
     for title, hit in (
-        (f"Painted: recognised before and {wanted} now", won),
+        (f"Painted: {wanted}", turned),
         (f"Plain: read as {names[0]}", known),
     ):
         values = [[_mean(hit[(band == b) & (sector == s)]) for s in range(cells.sectors)] for b in range(cells.bands)]
@@ -71,7 +73,7 @@ def charts(held_out: Sequence[View], recognised: NumpyArray, won: NumpyArray, na
                 value_label="share of views",
             )
         )
-    by = _by_condition(views, known, won)
+    by = _by_condition(views, known, turned)
     return [*out, by] if by else out
 
 
