@@ -20,6 +20,7 @@ TITLES = {
     "table": "Perturbation of tables: beside ART and the exact distances, one thread",
     "decision": "Labels alone: HopSkipJump on the digits models, 20 images, one thread",
     "corruption": "Common corruptions: 200 images of 224 x 224, one thread",
+    "physical": "A printed patch beside ART's, one thread",
     "shift": "Shift and slices",
     "scan": "Artifact scan",
 }
