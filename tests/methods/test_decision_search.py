@@ -213,6 +213,22 @@ def test_a_table_keeps_its_rules(norm):
     assert (found.distance >= exact * (1 - 1e-6)).all()
 
 
+def test_rules_between_columns_hold():
+    """The shortest way out would break the rule: what is found goes along it."""
+    rng = np.random.default_rng(0)
+    low = rng.uniform(0, 1, 200)
+    x = np.stack([low, low + rng.uniform(0.05, 1, 200)], axis=1)
+    rows = Samples(x=x, columns=(Column(name="used"), Column(name="limit")), rules=("used <= limit",))
+    domain = Domain.table(rows)
+    inner = x[(x[:, 0] > 0.3) & (x[:, 0] < 0.5)][:8]
+    found = hop_skip_jump(
+        lambda p, i: p[:, 0] > inner[i, 0] + 0.3, inner, queries=600, domain=domain, starts=x, rng=rng
+    )
+    assert found.fooled.all()
+    assert (found.x[:, 0] <= found.x[:, 1] + 1e-9).all()
+    assert not any(np.any(mask) for mask in domain.check(found.x, inner, float(found.distance.max()), "l2").values())
+
+
 def test_missing_values_stay_missing():
     x, domain, _, _, _ = table("l2")
     x = x.copy()

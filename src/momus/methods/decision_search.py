@@ -25,6 +25,7 @@ from momus.core.samples import NumpyArray
 from momus.methods.ascent import to_host
 from momus.methods.directions import Directions
 from momus.methods.domain import Domain, Norm, per_row
+from momus.methods.table_rules_repair import repair
 
 Array = Any
 # Points (b, ...) and which input each belongs to (b,) -> (b,) NumPy booleans.
@@ -152,14 +153,25 @@ class _Search:
             return points
         return self.xp.where(self.space.whole, x0 + self.xp.round(points - x0), points)
 
+    def ruled(self, points: Array, at: NumpyArray) -> Array:
+        """What the card's rules between columns make of the points; the search itself walks on unrepaired ones."""
+        if not self.space.rules:
+            return points
+        index = self.native(at)
+        return repair(
+            self.space.rules, points, self.x[index], low=self.low[index], high=self.high[index],
+            whole=self.space.whole, groups=self.space.groups,
+        )  # fmt: skip
+
     def ask(self, points: Array, at: NumpyArray) -> NumpyArray:
         """(b,) booleans; counts the rows and keeps what wins nearer than before."""
         won = np.zeros(len(at), dtype=bool)
         for i in range(0, len(at), self.rows):
             part = slice(i, i + self.rows)
-            won[part] = self.won(points[part], at[part])
+            asked = self.ruled(points[part], at[part])
+            won[part] = self.won(asked, at[part])
             np.add.at(self.spent, at[part], 1)
-            self.keep(points[part], at[part], won[part])
+            self.keep(asked, at[part], won[part])
         return won
 
     def keep(self, points: Array, at: NumpyArray, won: NumpyArray) -> None:
