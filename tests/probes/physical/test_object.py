@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
-from momus.core.errors import ProbeError
+from momus.core.errors import BudgetSpent, ProbeError
 from momus.core.evidence import Attachment, Bars, Grid, Pictures
 from momus.core.meter import Budget
 from momus.core.records import Limit, Measurement, Status
 from momus.core.samples import Samples
 from momus.judge import decide
+from momus.probes.physical._object import reserved
 from momus.probes.physical.object import object as probe
 from momus.targets import Target
 from momus.zoo.physical import _shapes as shapes
@@ -146,11 +148,20 @@ def test_budgets_are_kept_and_pass_nobody(queries: int) -> None:
     assert decide(m, LIMIT).status is Status.INCONCLUSIVE
 
 
-def test_when_time_runs_out_the_views_are_still_asked() -> None:
-    """The search stops early enough for its surface to be judged."""
-    m = measure(steps=100_000, budget=Budget(seconds=3.0))
-    assert "budget-spent" in codes(m)
-    assert m.n > 20
+def test_the_search_leaves_time_and_rows_for_judging_its_surface() -> None:
+    """Checked against a clock that stands still: five views to ask again, which take two seconds."""
+
+    def ask(spare: float = 2.0, **spent: Any) -> None:
+        meter = SimpleNamespace(**{"budget": Budget(queries=100, seconds=10.0), "queries": 0, "seconds": 0.0, **spent})
+        case: Any = SimpleNamespace(held_out=[None] * 5, spare=spare)
+        trial: Any = SimpleNamespace(meter=meter)
+        reserved(trial, case)(8)
+
+    ask(queries=87, seconds=7.9)
+    with pytest.raises(BudgetSpent):
+        ask(queries=88)
+    with pytest.raises(BudgetSpent):
+        ask(seconds=8.1)
 
 
 def test_cost_is_as_declared() -> None:
