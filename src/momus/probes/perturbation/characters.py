@@ -104,7 +104,7 @@ def characters(
         queries=queries,
         blind=blind,
         randomised=target.info.randomised,
-        scope={"knowledge": known.value},
+        scope={"knowledge": known.value, "gradients": white or None},
         figures=figures,
     )
 

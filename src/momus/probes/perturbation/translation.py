@@ -112,7 +112,7 @@ def translation(
         hits / m if m else 0.0,
         wilson(hits, m),
         m,
-        scope={"knowledge": known_.value, "word": word or "chosen by rarity"},
+        scope={"knowledge": known_.value, "gradients": white or None, "word": word or "chosen by rarity"},
         figures=figures(attack, searches, chance),
         evidence=evidence(attack, searches, goal),
         caveats=caveats(
