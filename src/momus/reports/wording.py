@@ -82,6 +82,7 @@ _UNITS = {
     "steps": "step",
     "restarts": "restart",
     "shadows": "shadow model",
+    "people": "wearer",
     "queries": "query",
     "n": "input",
     "episodes": "episode",
