@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from momus.core.capabilities import Gradients, missing
 from momus.core.samples import Samples
 from momus.targets import Target
 from momus.testing import TargetContract
@@ -162,6 +163,33 @@ class TestIsolationForest(OnTable):
     @pytest.fixture
     def samples(self, target: Any) -> Samples:
         return replace(TABLE, y=target.predict(TABLE.x), classes=("outlier", "inlier"))
+
+
+class TestOnnxOfValues(OnTable):
+    @pytest.fixture(scope="class")
+    def target(self, tmp_path_factory: pytest.TempPathFactory) -> Any:
+        import onnx
+        from onnx import TensorProto, helper, numpy_helper
+
+        rng = np.random.default_rng(0)
+        first, second = (rng.normal(size=s).astype(np.float32) / 4 for s in ((64, 8), (8, 1)))
+        nodes = [
+            helper.make_node("MatMul", ["x", "w"], ["h"]),
+            helper.make_node("Tanh", ["h"], ["t"]),
+            helper.make_node("MatMul", ["t", "v"], ["y"]),
+        ]
+        graph = helper.make_graph(
+            nodes,
+            "values",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 64])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1])],
+            [numpy_helper.from_array(first, "w"), numpy_helper.from_array(second, "v")],
+        )
+        path = tmp_path_factory.mktemp("onnx") / "values.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+        target = Target.from_onnx(path, task="regressor")
+        assert not missing(target, Gradients)
+        return target
 
 
 class TestXgboost(OnTable):

@@ -14,7 +14,15 @@ from momus.core.capabilities import Array, Slope, TargetInfo, to_numpy
 from momus.core.errors import TargetError
 from momus.core.samples import Column, NumpyArray, Samples
 from momus.targets import answers
-from momus.targets.callable_ import CallableScores, CallableScoresTrains, CallableTarget, Output, form_of
+from momus.targets.callable_ import (
+    CallableScores,
+    CallableScoresTrains,
+    CallableTarget,
+    CallableValues,
+    CallableValuesTrains,
+    Output,
+    form_of,
+)
 from momus.targets.files import existing
 from momus.targets.spaces import Space, space
 
@@ -89,10 +97,10 @@ class Session:
         return np.asarray(out)
 
 
-class OnnxGradients(CallableScores):
-    """An ONNX classifier with gradients. ``encode`` gives tensors; answers follow the library of the input."""
+class White(CallableTarget):
+    """An ONNX model with gradients. ``encode`` gives tensors; answers follow the library of the input."""
 
-    white: Any  # a momus.targets.torch_module.TorchClassifier
+    white: Any  # a momus.targets.torch_module.TorchClassifier or TorchRegressor
 
     def encode(self, x: NumpyArray, /) -> Array:
         return self.white.encode(x)
@@ -103,12 +111,6 @@ class OnnxGradients(CallableScores):
     def predict(self, x: Array, /) -> Array:
         return self.white.like(x, super().predict(to_numpy(x)))
 
-    def probabilities(self, x: Array, /) -> Array:
-        return self.white.like(x, super().probabilities(to_numpy(x)))
-
-    def scores(self, x: Array, /) -> Array:
-        return self.white.like(x, super().scores(to_numpy(x)))
-
     def logits(self, x: Array, /) -> Array:
         """From the converted module: before a final softmax where there is one."""
         return self.white.logits(x)
@@ -117,6 +119,29 @@ class OnnxGradients(CallableScores):
         """As :meth:`momus.targets.torch_module.Differentiable.pullback`, on the converted module."""
         found: tuple[Array, Array] = self.white.pullback(x, slope)
         return found
+
+
+class OnnxGradients(White, CallableScores):
+    """A classifier."""
+
+    def probabilities(self, x: Array, /) -> Array:
+        return self.white.like(x, CallableScores.probabilities(self, to_numpy(x)))
+
+    def scores(self, x: Array, /) -> Array:
+        return self.white.like(x, CallableScores.scores(self, to_numpy(x)))
+
+
+class OnnxValues(White, CallableValues):
+    """A regressor, or a detector with one output."""
+
+    def scores(self, x: Array, /) -> Array:
+        return self.predict(x)[:, None]
+
+
+class OnnxValuesTrains(CallableValuesTrains, OnnxValues):
+    """OnnxValues that can be trained again; the new one answers without gradients."""
+
+    _form_again = CallableValuesTrains
 
 
 class OnnxGradientsTrains(CallableScoresTrains, OnnxGradients):
@@ -168,7 +193,7 @@ def onnx_target(
         _info(name, task, where, file, named, wish),
         digest=digest.of_value([digest.of_file(file), repr(where), wish, list(named)]),
     )
-    scored = wish in ("probabilities", "logits")
+    scored = wish != "labels"
     white, notes = None, list[str]()
     if gradients and scored and session.dtype in _FLOATS.values():
         white, notes = _white(file, info, where, batch, session, draft)
@@ -176,10 +201,12 @@ def onnx_target(
         notes = [f"no gradients: the graph takes {np.dtype(session.dtype).name}, which has none"]
     hook = None if train is None else _hook(train, name)
     form = form_of(wish, train is not None)
-    if white is not None:
+    if white is not None and wish == "values":
+        form = OnnxValuesTrains if train is not None else OnnxValues
+    elif white is not None:
         form = OnnxGradientsTrains if train is not None else OnnxGradients
     target = form(session, replace(info, notes=tuple(notes)), where, tuple(columns), rows, hook)
-    if isinstance(target, OnnxGradients):
+    if isinstance(target, White):
         target.white = white
     return target
 

@@ -13,7 +13,7 @@ import torch
 from momus.core.capabilities import TargetInfo
 from momus.core.samples import NumpyArray
 from momus.targets.spaces import Space
-from momus.targets.torch_module import TorchClassifier
+from momus.targets.torch_module import TorchClassifier, TorchRegressor
 from momus.targets.torch_net import Reading
 from momus.targets.torch_open import prepared
 
@@ -22,12 +22,13 @@ TOLERANCE = 1e-4
 
 def twin(
     file: Path, info: TargetInfo, where: Space, batch: NumpyArray, expected: NumpyArray, fixed: int | None
-) -> tuple[TorchClassifier | None, list[str]]:
+) -> tuple[TorchClassifier | TorchRegressor | None, list[str]]:
     """(a target around the converted module, notes), or (None, a note) where the conversion fails or disagrees.
 
     ``expected`` is onnxruntime's output on the canonical ``batch``.
     """
-    reading: Reading = "probabilities" if info.output == "probabilities" else "logits"
+    reading: Reading = info.output if info.output in ("probabilities", "values") else "logits"
+    form = TorchRegressor if reading == "values" else TorchClassifier
     try:
         module = converted(file)
         a = torch.from_numpy(batch)
@@ -41,7 +42,7 @@ def twin(
     gap = float(np.abs(got.double().numpy() - want).max()) / max(1.0, float(np.abs(want).max()))
     if gap > TOLERANCE:
         return None, [f"no gradients: the converted graph differs from onnxruntime by {gap:.1e}"]
-    return TorchClassifier(net, info, where), [f"gradients from a converted graph that differs by at most {gap:.1e}"]
+    return form(net, info, where), [f"gradients from a converted graph that differs by at most {gap:.1e}"]
 
 
 def converted(file: Path) -> Any:
@@ -93,8 +94,10 @@ def _importable(name: str) -> bool:
 
 
 def _columns(out: NumpyArray, reading: str) -> NumpyArray:
-    """onnxruntime's output as (n, k), one column opened into two."""
+    """onnxruntime's output as (n, k), one column of a classifier opened into two."""
     out = out.astype(np.float64)
+    if reading == "values":
+        return out.reshape(-1, 1)
     if out.ndim == 2 and out.shape[1] > 1:
         return out
     second = out.reshape(-1)
