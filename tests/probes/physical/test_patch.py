@@ -187,3 +187,16 @@ def test_nonsense_is_refused(wrong: dict[str, Any]) -> None:
 def test_tables_and_unlabelled_photos_are_refused() -> None:
     with pytest.raises(ProbeError, match="no labels"):
         measure(systems.target("votes"), Samples(x=systems.stripes(0, 8).x, name="p"))
+
+
+def test_time_is_left_for_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making the texture stops at its share of the time, so that what was made is still tested."""
+    clock = iter(range(10**9))
+    monkeypatch.setattr("momus.core.meter.time.perf_counter", lambda: float(next(clock)))
+    m = patch(
+        systems.target("loudest"),
+        test=systems.stripes(0, 24),
+        budget=Budget(seconds=100.0),
+        **{**QUICK, "steps": 5000},
+    )
+    assert m.n > 0 and "budget-spent" in codes(m)

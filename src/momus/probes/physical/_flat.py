@@ -18,6 +18,7 @@ from momus.methods.viewing.maps import Projection
 from momus.methods.viewing.model import Condition, ViewingModel
 
 ROWS = 32  # pictures asked about together
+MAKING = 0.7  # the part of time and progress that making the textures takes, tests the rest
 _KEPT = 1 << 22  # projections of at most this many pixels in all are kept, others are made anew each time
 
 
@@ -214,7 +215,7 @@ def craft(
     start = (0.5 + rng.uniform(-0.5, 0.5, (*thing.texture, taken.channels))).astype(np.float32)
     if not len(learn):
         return Made(start, float("nan"), (), 0, True, float("nan"))
-    ask = _reserved(trial, reserve)
+    ask = _reserved(trial, reserve, span[1])
 
     def pullback(x: Array, slope: Slope) -> tuple[Array, Array]:
         ask(len(x))
@@ -251,14 +252,23 @@ def _apart(index: NumpyArray, rng: np.random.Generator) -> tuple[NumpyArray, Num
     return np.sort(mixed[len(mixed) // 4 :]), np.sort(mixed[: len(mixed) // 4])
 
 
-def _reserved(trial: Trial, keep: int) -> Callable[[int], None]:
-    """A check before each query: BudgetSpent while ``keep`` rows, or a third of the budget, are still left."""
+def _reserved(trial: Trial, keep: int, until: float) -> Callable[[int], None]:
+    """A check before each query: BudgetSpent where the making may go no further.
+
+    ``keep`` rows, or a third of the budget, stay for the test, and so does the time after the share ``until`` of it;
+    of several textures each has its part of what may be spent.
+    """
 
     def ask(rows: int) -> None:
         meter = trial.meter
-        if meter is None or meter.budget.queries is None:
+        if meter is None:
             return
-        if meter.queries + rows + min(keep, meter.budget.queries // 3) > meter.budget.queries:
+        queries, seconds = meter.budget.queries, meter.budget.seconds
+        if queries is not None:
+            for_making = (queries - min(keep, queries // 3)) * min(1.0, until / MAKING)
+            if meter.queries + rows > for_making:
+                raise BudgetSpent
+        if seconds is not None and meter.seconds > seconds * until:
             raise BudgetSpent
 
     return ask

@@ -12,7 +12,7 @@ from momus.core.samples import NumpyArray, Samples
 from momus.methods.viewing.model import ViewingModel
 from momus.probes.physical import _flat_evidence as evidence
 from momus.probes.physical import _flat_outcome as outcome
-from momus.probes.physical._flat import Goal, Photos, Settings, both, craft, parts, photos
+from momus.probes.physical._flat import MAKING, Goal, Photos, Settings, both, craft, parts, photos
 from momus.probes.physical._frame import frame
 from momus.probes.physical._views import class_index, class_name
 from momus.stats.intervals import clustered
@@ -114,7 +114,7 @@ def glasses(
     tests = 3 * views * sum(len(held) for _, _, held in wearers)
     for i, (person, learn, held) in enumerate(wearers):
         goal = Goal(to if to is not None else _other(taken, person, rng) if impersonate else None)
-        span = 0.7 * i / len(wearers), 0.7 * (i + 1) / len(wearers)
+        span = MAKING * i / len(wearers), MAKING * (i + 1) / len(wearers)
         made = craft(target, trial, taken, learn, thing, goal, model, settings, rng, reserve=tests, span=span)
         jobs.append(outcome.Job(thing, made, held, goal, np.full(len(held), person)))
     held = np.concatenate([j.index for j in jobs]) if jobs else np.zeros(0, dtype=np.int64)

@@ -14,7 +14,7 @@ from momus.methods.viewing.maps import Projection
 from momus.methods.viewing.model import Condition, ViewingModel
 from momus.probes.physical import _flat_evidence as evidence
 from momus.probes.physical import _flat_outcome as outcome
-from momus.probes.physical._flat import Goal, Settings, Thing, craft, parts, photos
+from momus.probes.physical._flat import MAKING, Goal, Settings, Thing, craft, parts, photos
 from momus.probes.physical._views import class_index
 from momus.stats.intervals import clustered
 
@@ -96,10 +96,20 @@ def patch(
     learn, held = (usable[part] for part in parts(len(usable), 0.5, rng))
     thing = _thing(taken.shape if len(taken.pictures) else (1, 1), area, texels)
     made = craft(
-        target, trial, taken, learn, thing, goal, model, settings, rng, reserve=3 * views * len(held), span=(0.0, 0.7)
+        target,
+        trial,
+        taken,
+        learn,
+        thing,
+        goal,
+        model,
+        settings,
+        rng,
+        reserve=3 * views * len(held),
+        span=(0.0, MAKING),
     )
     job = outcome.Job(thing, made, held, goal, held)
-    trial.progress(0.7, "held-out photos in held-out views")
+    trial.progress(MAKING, "held-out photos in held-out views")
     tried = outcome.test(target, taken, [job], evidence.draw(model, [job], views, rng), rng)
     swept = outcome.sweep(target, trial, taken, [job], model, rng, sweep)
     hits, of = evidence.numbers(tried)
