@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 28 x 28 grey pictures of ten kinds of clothing, as Debian's package dataset-fashion-mnist carries them.
+"""Fashion-MNIST: 28 x 28 grey pictures of ten kinds of clothing, from Debian's package dataset-fashion-mnist.
 
 ``python examples/fetch.py fashion`` puts the files beside the examples; nothing is downloaded here.
 """

@@ -10,6 +10,7 @@ import pytest
 from momus.core.capabilities import Slope
 from momus.core.errors import BudgetSpent
 from momus.methods import reprogram as rp
+from momus.methods import reprogram_labels as read
 from momus.methods import reprogram_stop as stop
 from momus.methods.reprogram_worth import linear_answers, worth
 
@@ -123,7 +124,9 @@ def test_queries_are_counted_exactly() -> None:
     for how, each in (("white", 16), ("black", 2 * 3 * 16)):
         model = Switch()
         program = learn(model, x, y, how, steps=7, directions=3)
-        assert program.queries == model.asked == 7 * each + 32  # 32 to level the labels' scores
+        assert (
+            program.queries == model.asked == 7 * each + 2 * 32
+        )  # 32 before the first step, 32 behind the last
 
 
 def test_a_batch_larger_than_the_examples_and_one_example() -> None:
@@ -158,7 +161,7 @@ def test_carry_back_is_the_derivative() -> None:
 
 @pytest.mark.parametrize("groups", [((0,), (2,), (4,)), ((0, 3), (2, 5), (4, 1))])
 def test_slope_is_the_derivative_of_the_loss(groups: tuple[tuple[int, ...], ...]) -> None:
-    mapping = rp.LabelMap(groups, gain=1.7, bias=(0.1, -0.4, 0.3))
+    mapping = read.LabelMap(groups, gain=1.7, bias=(0.1, -0.4, 0.3))
     out, y = np.random.default_rng(0).standard_normal((4, 6)), np.array([0, 1, 2, 2])
     got = mapping.slope(out, y)
     for i, j in np.ndindex(4, 6):
@@ -179,13 +182,13 @@ def test_matching_finds_a_hidden_order_of_outputs() -> None:
     y = rng.integers(0, 4, 400)
     out = rng.standard_normal((400, 9))
     out[np.arange(400), np.array([7, 0, 3, 5])[y]] += 3
-    assert rp.matched(out, y, 4).groups == ((7,), (0,), (3,), (5,))
-    every = rp.matched(out, y, 4, per=2).groups
+    assert read.matched(out, y, 4).groups == ((7,), (0,), (3,), (5,))
+    every = read.matched(out, y, 4, per=2).groups
     assert len({i for g in every for i in g}) == 8
 
 
 def test_first_map_never_gives_more_outputs_than_there_are() -> None:
-    assert rp.first(3, 7, per=9).groups == ((0, 3), (1, 4), (2, 5))
+    assert read.first(3, 7, per=9).groups == ((0, 3), (1, 4), (2, 5))
 
 
 def test_worth_is_paired_and_nothing_where_the_own_model_does_as_well() -> None:

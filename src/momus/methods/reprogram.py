@@ -9,7 +9,7 @@ labels that may be spread over several outputs. The model comes in as callables;
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -18,17 +18,13 @@ from array_api_compat import array_namespace, device
 from momus.core.capabilities import Slope
 from momus.core.errors import BudgetSpent
 from momus.core.samples import NumpyArray
-from momus.methods.losses import one_hot, softmax
+from momus.methods.ascent import to_host as host
+from momus.methods.reprogram_labels import LabelMap, first, levelled, matched
 
 Array = Any
 Scores = Callable[[Array], Array]
 Pullback = Callable[[Array, Slope], tuple[Array, Array]]
 Mapping = Literal["first", "matched"]
-
-
-def host(a: Array) -> NumpyArray:
-    """A NumPy view or copy of a native array."""
-    return np.asarray(a.cpu() if hasattr(a, "cpu") else a)
 
 
 @dataclass(frozen=True)
@@ -87,106 +83,6 @@ class Canvas:
         pooled = full.reshape(c, gh, self.cell, gw, self.cell).sum(axis=(2, 4))
         out: NumpyArray = pooled * 0.5 * (1 - np.tanh(weights) ** 2)
         return out
-
-
-@dataclass(frozen=True)
-class LabelMap:
-    """Which outputs of the model stand for which label, and how they are weighed against each other.
-
-    ``groups[j]`` are the outputs of label j. A label's score is the log of the summed exponentials of its outputs, so
-    that its softmax share is the chance that the model names any of them; then ``gain`` times that plus ``bias[j]``.
-    Gain and bias are the attacker's own arithmetic on answers already received: they cost no query.
-    """
-
-    groups: tuple[tuple[int, ...], ...]
-    gain: float = 1.0
-    bias: tuple[float, ...] = ()
-
-    @property
-    def used(self) -> NumpyArray:
-        return np.array([i for g in self.groups for i in g], dtype=np.int64)
-
-    @property
-    def owner(self) -> NumpyArray:
-        """The label of each entry of ``used``."""
-        return np.array([j for j, g in enumerate(self.groups) for _ in g], dtype=np.int64)
-
-    @property
-    def offsets(self) -> NumpyArray:
-        return np.array(self.bias or (0.0,) * len(self.groups))
-
-    def pooled(self, outputs: NumpyArray) -> NumpyArray:
-        """Model outputs (n, k) to one number a label, before gain and bias."""
-        picked = outputs[:, self.used].astype(np.float64)
-        if len(self.used) == len(self.groups):
-            return np.asarray(picked)
-        made = [np.logaddexp.reduce(picked[:, self.owner == j], axis=1) for j in range(len(self.groups))]
-        return np.stack(made, axis=1)
-
-    def read(self, outputs: NumpyArray) -> NumpyArray:
-        """Model outputs (n, k) to label scores (n, labels)."""
-        return self.gain * self.pooled(outputs) + self.offsets
-
-    def loss(self, outputs: NumpyArray, y: NumpyArray) -> NumpyArray:
-        """Cross-entropy of each row over the labels, (n,)."""
-        z = self.read(outputs)
-        return np.asarray(np.logaddexp.reduce(z, axis=1) - z[np.arange(len(y)), y])
-
-    def slope(self, outputs: Array, y: Array) -> Array:
-        """Derivative of the summed loss by the model's outputs (n, k), native."""
-        xp = array_namespace(outputs)
-        place = device(outputs)
-        out = xp.zeros_like(outputs)
-        picked, bias = [], self.offsets
-        for j, group in enumerate(self.groups):
-            own = xp.take(outputs, xp.asarray(group, device=place), axis=1)
-            top = xp.max(own, axis=1, keepdims=True)
-            picked.append(self.gain * (xp.log(xp.sum(xp.exp(own - top), axis=1, keepdims=True)) + top) + bias[j])
-        share = softmax(xp.concat(picked, axis=1))
-        pull = self.gain * (share - xp.astype(one_hot(y, len(self.groups), xp), share.dtype))
-        for j, group in enumerate(self.groups):
-            index = xp.asarray(group, device=place)
-            out[:, index] = pull[:, j : j + 1] * softmax(xp.take(outputs, index, axis=1))
-        return out
-
-    def descent(self, outputs: NumpyArray, y: NumpyArray) -> NumpyArray:
-        """Gradient of the mean loss by (log gain, biases)."""
-        z = self.read(outputs)
-        p = np.exp(z - np.logaddexp.reduce(z, axis=1)[:, None])
-        p[np.arange(len(y)), y] -= 1
-        return np.concatenate([[(p * self.gain * self.pooled(outputs)).sum(axis=1).mean()], p.mean(axis=0)])
-
-    def moved(self, step: NumpyArray) -> LabelMap:
-        """The same outputs with log gain and biases changed by ``step``."""
-        gain = float(np.clip(self.gain * np.exp(step[0]), 1e-3, 1e3))
-        return replace(self, gain=gain, bias=tuple(float(b) for b in self.offsets + step[1:]))
-
-
-def first(labels: int, outputs: int, per: int = 1) -> LabelMap:
-    """Label j stands at output j, and with ``per`` above 1 also at the outputs that follow in further rounds."""
-    per = max(1, min(per, outputs // labels))
-    return LabelMap(tuple(tuple(j + r * labels for r in range(per)) for j in range(labels)))
-
-
-def matched(outputs: NumpyArray, y: NumpyArray, labels: int, per: int = 1) -> LabelMap:
-    """Each label gets the outputs that rise most for its examples, no output twice, the sum of the rises greatest.
-
-    Outputs (n, k) are standardised over the examples; the assignment is solved exactly, ``per`` times in turn.
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    k = outputs.shape[1]
-    per = max(1, min(per, k // labels))
-    spread = outputs.std(axis=0)
-    z = np.where(spread > 1e-12, (outputs - outputs.mean(axis=0)) / np.maximum(spread, 1e-12), 0.0)
-    rise = np.stack([z[y == j].mean(axis=0) if (y == j).any() else np.zeros(k) for j in range(labels)])
-    groups: list[list[int]] = [[] for _ in range(labels)]
-    for _ in range(per):
-        rows, columns = linear_sum_assignment(-rise)
-        for j, i in zip(rows, columns, strict=True):
-            groups[j].append(int(i))
-        rise[:, columns] = -1e9
-    return LabelMap(tuple(tuple(g) for g in groups))
 
 
 @dataclass
@@ -307,22 +203,34 @@ class _Lesson:
         """Matches outputs to labels and levels their scores, on up to 256 examples that are asked once."""
         if self.plan.mapping == "first" and not self.plan.offsets:
             return
-        few = np.sort(self.rng.permutation(len(self.y))[:256])
-        out = host(self.scores(self.canvas.embed(self._rows(few), self.frames(self.program.weights))))
-        self.program.queries += len(few)
+        out, y = self._few()
         if self.plan.mapping == "matched":
-            self.program.mapping = matched(out, self.y[few], self.labels, self.plan.per)
+            self.program.mapping = matched(out, y, self.labels, self.plan.per)
         if self.plan.offsets:
             self.program.mapping = levelled(self.program.mapping, out)
             self.reading = Adam((self.labels + 1,))
 
+    def settle(self) -> None:
+        """Fits gain and biases once more to answers under the finished program: what was tried around it blurs them."""
+        if not self.plan.offsets:
+            return
+        out, y = self._few()
+        if not np.isfinite(out).all():
+            return
+        tried = [self.program.mapping, levelled(self.program.mapping, out)]
+        for start in tuple(tried):
+            mapping, adam = start, Adam((self.labels + 1,))
+            for i in range(200):
+                mapping = mapping.moved(adam.step(mapping.descent(out, y), 0.1 * (1 - i / 200)))
+            tried.append(mapping)
+        self.program.mapping = min(tried, key=lambda m: float(m.loss(out, y).mean()))
 
-def levelled(mapping: LabelMap, outputs: NumpyArray) -> LabelMap:
-    """The map with gain and biases that give every label's score mean 0 and the scores together spread 1."""
-    z = mapping.pooled(outputs)
-    spread = float(np.sqrt(z.var(axis=0).mean())) if len(z) > 1 else 0.0
-    gain = float(np.clip(1 / spread, 1e-3, 1e3)) if spread > 1e-9 else 1.0
-    return replace(mapping, gain=gain, bias=tuple(float(b) for b in -gain * z.mean(axis=0)))
+    def _few(self) -> tuple[NumpyArray, NumpyArray]:
+        """Answers to up to 256 examples under the present program, and their labels."""
+        few = np.sort(self.rng.permutation(len(self.y))[:256])
+        out = host(self.scores(self.canvas.embed(self._rows(few), self.frames(self.program.weights))))
+        self.program.queries += len(few)
+        return out, self.y[few]
 
 
 def white_box(
@@ -351,6 +259,7 @@ def white_box(
             program.queries += len(yb)
             summed = host(xp.sum(gradient, axis=0)) / len(yb)
             lesson.learn(step, host(out), yb, canvas.carry_back(summed, program.weights))
+        lesson.settle()
     except BudgetSpent:
         program.complete = False
     return program
@@ -393,6 +302,7 @@ def black_box(
             each = program.mapping.loss(out, y_all).reshape(2, plan.directions, -1).mean(axis=2)
             gradient = np.tensordot(each[0] - each[1], u, axes=(0, 0)) / (2 * plan.radius * plan.directions)
             lesson.learn(step, out, y_all, gradient)
+        lesson.settle()
     except BudgetSpent:
         program.complete = False
     return program

@@ -38,6 +38,8 @@ def linear_answers(
     seen = np.unique(y)
     if len(seen) < 2:
         return np.full(len(asked), seen[0] if len(seen) else 0, dtype=np.int64)
+    if not len(asked):
+        return np.zeros(0, dtype=np.int64)
     flat, wanted = x.reshape(len(x), -1).astype(np.float64), asked.reshape(len(asked), -1).astype(np.float64)
     mean, spread = flat.mean(axis=0), flat.std(axis=0)
     kept = spread > 1e-9

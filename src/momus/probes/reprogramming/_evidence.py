@@ -7,8 +7,9 @@ import numpy as np
 from momus.core.evidence import Bars, Line, Picture, Pictures, Series, Table
 from momus.core.samples import NumpyArray
 from momus.methods.adversary_tasks import Task
+from momus.methods.ascent import to_host as host
 from momus.methods.picture import png
-from momus.methods.reprogram import Program, host
+from momus.methods.reprogram import Program
 from momus.probes.reprogramming._setup import Setup
 from momus.stats.intervals import wilson
 

@@ -15,7 +15,8 @@ from momus.core.records import Figure
 from momus.core.samples import NumpyArray
 from momus.methods import reprogram_stop as stop
 from momus.methods.adversary_tasks import Task
-from momus.methods.reprogram import Program, host
+from momus.methods.ascent import to_host as host
+from momus.methods.reprogram import Program
 from momus.probes.reprogramming._setup import Setup, ask
 from momus.stats.intervals import wilson
 
