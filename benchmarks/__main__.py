@@ -19,6 +19,7 @@ TITLES = {
     "cascade": "Perturbation: the worst case over four attacks, beside the original ensemble, one thread",
     "table": "Perturbation of tables: beside ART and the exact distances, one thread",
     "decision": "Labels alone: HopSkipJump on the digits models, 20 images, one thread",
+    "reprogramming": "Reprogramming: counting squares on models that were never meant to",
     "corruption": "Common corruptions: 200 images of 224 x 224, one thread",
     "physical": "A printed patch beside ART's, one thread",
     "shift": "Shift and slices",
