@@ -180,8 +180,9 @@ class Search:
             return Distance(first.bound, np.inf, None)
         if self._good(first.x, x0, y):
             size = self.size(first.x, x0)
-            # The solver's bound is right to about a millionth; a finished search is what it found.
-            return Distance(size if first.optimal and first.exact else min(first.bound, size), size, first.x)
+            # The solver's bound is right to about a millionth: within that, the row found is the nearest.
+            settled = first.optimal and first.exact and size - first.bound <= 2e-6 * max(1.0, size)
+            return Distance(size if settled else min(first.bound, size), size, first.x)
         # A sum that only just ties, or a strict rule kept with equality: the next best one, clear of it.
         clear = needed + abs(slack) if not votes else needed - slack
         second = solve(

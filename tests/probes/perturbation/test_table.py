@@ -87,8 +87,22 @@ def test_a_rule_takes_the_attack_away(linear):
     assert "data-break-rules" in codes(bound), "rows that break a rule untouched are told"
     middle = float(np.median(samples.x[:, 1])) + 1e-3
     low = samples.take(samples.x[:, 1] < middle)
-    kept = table(target, test=replace(low, rules=(f"income <= {middle}",)), epsilon=0.5, **FEW)
-    assert kept.value == 0.0 and kept.scope["rules"] == 1
+    ruled = replace(low, rules=(f"income <= {middle}",))
+    loose = table(target, test=low, train=samples, epsilon=0.5, **FEW)
+    kept = table(target, test=ruled, train=samples, epsilon=0.5, **FEW)
+    assert loose.value > 0.3 and kept.value == 0.0 and kept.scope["rules"] == 1
+
+
+@pytest.mark.parametrize("probe", ["perturbation.square", "perturbation.pgd"])
+def test_other_attacks_keep_the_rules_too(linear, probe):
+    target, samples, _ = linear([0, 1, 0, 0])
+    middle = float(np.median(samples.x[:, 1])) + 1e-3
+    low = samples.take(samples.x[:, 1] < middle)
+    options = {"queries": 100} if probe.endswith("square") else {"steps": 10}
+    free = get_probe(probe)(target, test=low, train=samples, epsilon=0.5, **options)
+    ruled = replace(low, rules=(f"income <= {middle}",))
+    held = get_probe(probe)(target, test=ruled, train=samples, epsilon=0.5, **options)
+    assert free.value > 0.2 and held.value == 0.0 and held.figure("rejected_examples").value == 0
 
 
 def test_an_unreadable_rule_is_refused(linear):
