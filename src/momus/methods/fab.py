@@ -26,6 +26,7 @@ Array = Any
 OVERSHOOT, PULL, BACK = 1.05, 0.1, 0.9  # past the hyperplane, most weight of the original, how far back after success
 HALVINGS = 10
 TINY = 1e-12
+_USUAL = np.array([False, False, True, True])  # after no no, no yes, yes no, yes yes: what most often comes next
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,15 @@ def _dot(a: Array, b: Array, xp: Any) -> Array:
 class _Rows:
     """The pairs under attack, ``a`` to be asked next.
 
-    ``known`` rows have been looked at where they are and wait for a gradient alone. ``prone`` rows fooled when last
-    looked at and are likely to do so again.
+    ``known`` rows have been looked at where they are and wait for a gradient alone. ``history`` tells whether the last
+    two looks found a fooling point, as two bits, and ``memory`` (b, 4) what came after each history the last time.
     """
 
     at: NumpyArray
     step: NumpyArray
     known: NumpyArray
-    prone: NumpyArray
+    history: NumpyArray
+    memory: NumpyArray
     to: Array
     y: Array
     x0: Array
@@ -90,6 +92,15 @@ class _Rows:
 
     def __len__(self) -> int:
         return len(self.step)
+
+    @property
+    def prone(self) -> NumpyArray:
+        """(b,) who is likely to fool at the next look. Walks along a boundary repeat themselves."""
+        return self.memory[np.arange(len(self)), self.history]
+
+    def learn(self, rows: NumpyArray, fools: NumpyArray) -> None:
+        self.memory[rows, self.history[rows]] = fools
+        self.history[rows] = (2 * self.history[rows] + fools) % 4
 
     def take(self, mask: NumpyArray) -> _Rows:
         host = np.flatnonzero(mask)
@@ -231,7 +242,10 @@ class _Walk:
             a = xp.minimum(xp.maximum(a, low), high)
         to = at if classes is None else classes[at, rounds // self.restarts]
         zeros = np.zeros(len(at), dtype=np.int64)
-        return _Rows(at, zeros, zeros == 0, zeros > 0, xp.asarray(to, device=device(x)), y[native], x0, low, high, a)
+        memory = np.tile(_USUAL, (len(at), 1))
+        return _Rows(
+            at, zeros, zeros == 0, zeros.copy(), memory, xp.asarray(to, device=device(x)), y[native], x0, low, high, a
+        )
 
     def _point(self, work: _Rows) -> Array:
         """What is asked for the free iterate: whole-number columns at the nearest whole change."""
@@ -252,7 +266,7 @@ class _Walk:
         fools[lean] = self._fools(outputs, work.y[native])
         self._note(work, fools)
         work.known[lean] = True
-        work.prone[lean] = fools[lean]
+        work.learn(lean, fools[lean])
 
     def _walk(self, work: _Rows) -> None:
         """Asks for outputs and gradients. What newly fools is noted and moved back, all else goes to its hyperplane."""
@@ -269,7 +283,8 @@ class _Walk:
             ahead = blend(per_row(stay, ahead), work.a, ahead)
         work.a = ahead
         work.step = work.step + ~fools
-        work.prone = np.where(work.known, work.prone, fools)
+        fresh = np.flatnonzero(~work.known)
+        work.learn(fresh, fools[fresh])
         work.known = fools
 
     def _fools(self, outputs: Array, y: Array) -> NumpyArray:
