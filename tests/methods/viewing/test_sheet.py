@@ -83,6 +83,12 @@ def test_cross_reference_table_points_at_its_objects() -> None:
     assert all(pdf[p:].startswith(f"{i + 1} 0 obj".encode()) for i, p in enumerate(places))
 
 
+def test_long_lines_are_folded() -> None:
+    ((_, content),) = pages(sheet(TEXTURE, width_mm=50, title="a", lines=["rotation -22.5 to 22.5, " * 12]))
+    said = re.findall(r"\((rotation.*?)\) Tj", content)
+    assert len(said) >= 2 and max(map(len, said)) <= 130
+
+
 def test_same_bytes_and_no_date() -> None:
     assert sheet(TEXTURE, width_mm=70, title="a") == sheet(TEXTURE, width_mm=70, title="a")
     assert b"Date" not in sheet(TEXTURE, width_mm=70, title="a")

@@ -7,6 +7,7 @@ placed size is what the page description says, not what a plotting library round
 from __future__ import annotations
 
 import math
+import textwrap
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ def sheet(
 ) -> bytes:
     """A PDF of (th, tw, c) in [0, 1], ``width_mm`` wide; its height follows from the texels.
 
-    ``lines``: what to print beside it. ``alpha`` (th, tw): left white, with a fine line along the edge, where it is
+    ``lines``: what to print above it, folded to the page's width. ``alpha`` (th, tw): left white, with a fine line along the edge, where it is
     below one half. What does not fit on one page goes over several, to be joined at their crop marks; landscape where
     that takes fewer. Raises ProbeError for an unknown paper or a size that is not positive or above two metres.
     """
@@ -62,7 +63,7 @@ def sheet(
     words = [
         title,
         f"True size {size[0]:.1f} x {size[1]:.1f} mm. Print at 100 %, without fitting to the page; check the ruler.",
-        *lines,
+        *(part for line in lines for part in textwrap.wrap(line, int(_room(page)[0] / 1.45))),
     ]
     parts = [_page(pixels, size, tile, page, words, i, len(tiles)) for i, tile in enumerate(tiles)]
     return _file(parts, page, pixels)
