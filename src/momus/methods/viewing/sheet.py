@@ -47,8 +47,9 @@ def sheet(
     """A PDF of (th, tw, c) in [0, 1], ``width_mm`` wide; its height follows from the texels.
 
     ``lines``: what to print above it, folded to the page's width. ``alpha`` (th, tw): left white, with a fine line
-    along the edge, where it is below one half. What does not fit on one page goes over several, to be joined at their crop marks; landscape where
-    that takes fewer. Raises ProbeError for an unknown paper or a size that is not positive or above two metres.
+    along the edge, where it is below one half. What does not fit on one page goes over several, to be joined at their
+    crop marks; landscape where that takes fewer. Raises ProbeError for an unknown paper or a size that is not positive
+    or above two metres.
     """
     if paper not in PAPERS:
         raise ProbeError(f"no paper '{paper}'", hint=f"One of {', '.join(PAPERS)}")
