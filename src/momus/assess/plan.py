@@ -127,7 +127,7 @@ def make_plan(
 
 
 def _without_parts(card: SystemCard, jobs: Sequence[Job]) -> tuple[list[Job], list[Gap]]:
-    """Jobs less those whose measurement another job of the same target makes too; what the card names stays."""
+    """Jobs less those whose harm another job of the same target finds too; what the card names stays."""
     planned = {(j.probe, j.target) for j in jobs}
     named = {*card.probes, *card.select, *card.limits}
     kept: list[Job] = []
@@ -140,7 +140,7 @@ def _without_parts(card: SystemCard, jobs: Sequence[Job]) -> tuple[list[Job], li
         gaps.append(
             Gap(
                 mode=job.modes[0], probe=job.probe, target=job.target, why="not-selected",
-                detail=f"part of {whole}, which is measured", how_to_close=f"momus assess --only {job.probe}",
+                detail=f"covered by {whole}, which is measured", how_to_close=f"momus assess --only {job.probe}",
             )
         )  # fmt: skip
     return kept, gaps

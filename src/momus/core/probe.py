@@ -239,6 +239,8 @@ def probe(
     harm. ``source``: arXiv id or standard. ``version``: raise it whenever the number would change, so that stored
     results are not reused. ``extra``: the optional dependency it needs. ``cost``: queries as a formula.
     ``tasks``/``modalities``: where it makes sense; empty means everywhere. ``groups``: it compares declared groups.
+    ``within``: another probe that finds the same harm and more, so that the plan leaves this one out on targets where
+    that one runs, unless the card or the caller names it.
     """
 
     def decorate(run: Callable[..., Measurement]) -> Probe:

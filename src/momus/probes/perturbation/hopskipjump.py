@@ -25,6 +25,7 @@ from momus.probes.perturbation._outcome import conclude, recheck
     optional_data=("train",),
     metric="attack_success_rate",
     worse="higher",
+    within="perturbation.cascade",
     source="arXiv:1904.02144",
     cost="at most n queries rows; 9 n rows of checks",
     tasks=("classifier", "regressor"),

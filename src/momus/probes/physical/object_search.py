@@ -17,6 +17,7 @@ from momus.probes.physical._views import Around
     optional_data=("backgrounds", "texture"),
     metric="attack_success_rate",
     worse="higher",
+    within="physical.object",
     source="arXiv:1912.00049",
     cost="queries + 3 views",
     tasks=("classifier",),

@@ -15,6 +15,7 @@ from momus.probes.reprogramming._setup import NoRoom, plan_of, setup
     optional_data=("task", "test"),
     metric="stolen_gain",
     worse="higher",
+    within="reprogramming.gradient",
     source="arXiv:2007.08714",
     cost="2 steps directions batch + held_out rows; 1,700 rows of counter-measures, with test data 2,700",
     tasks=("classifier",),
