@@ -3,7 +3,8 @@
 Breast-cancer table (569 rows, 30 numeric columns; 400 to train on), a random forest and XGBoost. Every tool works in
 units of each column's scale inside the columns' ranges, on the same inputs, in this order. All columns are numeric and
 mutable here, so that no peer is held back by constraints it does not know. Where the UCI credit table is installed it
-follows, with immutable columns, whole numbers, one-hot groups and a rule: there an example counts only if it is legal.
+follows, with immutable columns, whole numbers, one-hot groups and a rule: there the peers' rows are projected into the
+domain before they count, as a user would have to do.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "credit-default"
 NOTES = """
 Linf in units of each column's scale (interquartile range). *turned* counts legal examples at any distance, *within*
 those within 0.5. *over exact* is the median ratio to the exact distance over the inputs where that is proven.
-HopSkipJump: 10 iterations, 50 to 500 evaluations; ZOO: 30 iterations. Rows are what the model was asked per input.
+HopSkipJump: 10 iterations, 50 to 500 evaluations; ZOO: 30 iterations; what they return is projected into
+the domain. Rows are what the model was asked per input.
 """
 
 
@@ -201,17 +203,22 @@ def _art(count: Counted, x: np.ndarray, y: np.ndarray, domain: Domain) -> dict[s
     def made(answers: Callable[[np.ndarray], np.ndarray]) -> Any:
         return BlackBoxClassifier(answers, (x.shape[1],), len(count.target.info.classes), clip_values=clip)
 
+    def legal(found: np.ndarray) -> np.ndarray:
+        """What a peer returns, brought into the domain: it knows no whole numbers, groups, rules or fixed columns."""
+        wide = np.where(np.isclose(found, start, rtol=1e-6), x, found.astype(np.float64) * scale)
+        return np.asarray(domain.project(wide, x, 1e30))
+
     def hop() -> np.ndarray:
         attack = HopSkipJump(
             made(count.labels), norm=np.inf, max_iter=10, max_eval=500, init_eval=50, init_size=100, verbose=False
         )
-        return np.asarray(np.clip(attack.generate(start, y).astype(np.float64), low, high) * scale)
+        return legal(attack.generate(start, y))
 
     def zoo() -> np.ndarray:
         attack = ZooAttack(
             made(count.probabilities), max_iter=30, nb_parallel=x.shape[1], use_resize=False,
             use_importance=False, variable_h=0.2, learning_rate=0.1, binary_search_steps=3, verbose=False,
         )  # fmt: skip
-        return np.asarray(np.clip(attack.generate(start, y).astype(np.float64), low, high) * scale)
+        return legal(attack.generate(start, y))
 
     return {"ART HopSkipJump": hop, "ART ZOO": zoo}
