@@ -21,7 +21,7 @@ pictures. `spots` is a small network trained to count blurred spots, `untrained`
 with, `digits` the digits CNN. `gain` is the share of what the better of linear model and chance gets wrong that the
 stolen model sets right. Rows are model rows asked until the program was found.
 """
-BUDGETS = {"gradient": (50, 250, 1000), "zeroth_order": (100, 400, 1600)}
+BUDGETS = {"gradient": (50, 250), "zeroth_order": (100, 400)}
 
 
 def _systems() -> dict[str, Any]:
