@@ -74,7 +74,7 @@ def test_rows_are_counted_and_kept() -> None:
 
 
 def test_a_spent_budget_keeps_the_best_so_far() -> None:
-    found = search(Counts(2, budget=700), texts("good morning", "hello"), 3, 4000)
+    found = search(Counts(9, budget=30), texts("good morning", "hello"), 3, 4000)
     assert not found.complete
     whole = search(Counts(9), texts("good morning"), 0, 100)
     assert whole.complete

@@ -61,6 +61,8 @@ def test_which_source_words_an_edit_touches() -> None:
     assert touched("wolkan brimost", "wxlkan brimoost") == {0, 1}
     assert touched("他是医生", "他是医友生") == set()
     assert touched("他是医生", "他是生") == {2}
+    assert touched("wolkan brimost", "wolkanx brimost") == {0}
+    assert touched("wolkan brimost", "wolkan xbrimost") == {1}
     assert touched("same", "same") == set()
 
 

@@ -159,7 +159,7 @@ def edits_of(
     spaces: bool = False,
     hidden: bool = False,
 ) -> list[str]:
-    """Up to ``count`` different words that are one edit away, the four kinds in turn, each at random places.
+    """Up to ``count`` different words that are one edit away, the kinds in turn, each at random places.
 
     ``spaces`` allows a space inside the word, ``hidden`` characters nobody sees.
     """
@@ -177,6 +177,7 @@ def edits_of(
             pools.append([("delete", i, "") for i in range(len(c))])
         else:
             pools.append([("swap", i, "") for i in range(len(c) - 1) if c[i] != c[i + 1]])
+    pools = [pools[k] for k in rng.permutation(len(pools))]  # of a few edits each kind has its chance
     orders = [rng.permutation(len(p)) for p in pools]
     found: dict[str, None] = {}
     for turn in range(max((len(p) for p in pools), default=0)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -18,6 +18,8 @@ from momus.core.samples import NumpyArray
 from momus.methods.text_edits import Letters, Pieces, edits_of, pieces
 
 FEW = 6  # edits up to which one at a time is tried only
+WAVE = 8  # rows a step: starting again with others finds more than asking many at one place
+STALE = 5  # rounds without anything new, each asking for twice as much, after which a text has nothing left to try
 WORTH = 16  # rows that a step is worth: fewer proposals hardly find the better of two places
 
 # Texts (m) and which input each belongs to -> margins (m,), negative once won, and won (m,).
@@ -81,7 +83,9 @@ class _Board:
     frontier: list[list[State]]
     seen: list[set[str]]
     roots: list[State]
-    closed: NumpyArray = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    closed: NumpyArray
+    stale: NumpyArray  # rounds in a row that proposed nothing new
+    starts: NumpyArray  # descents begun
 
 
 def beam_search(
@@ -109,7 +113,8 @@ def beam_search(
     if spent is not None:
         found.queries += spent
     roots = [State(i, t, float(m), 0, moves.start(i, t)) for i, (t, m) in enumerate(zip(texts, margin, strict=True))]
-    board = _Board([[r] for r in roots], [{t} for t in texts], roots, np.asarray(edits) < 1)
+    none, zero = np.asarray(edits) < 1, np.zeros(n, dtype=int)
+    board = _Board([[r] for r in roots], [{t} for t in texts], roots, none, zero, zero.copy())
     while found.complete:
         try:
             asked = _proposals(board, moves, found, edits, queries, legal)
@@ -139,7 +144,9 @@ def _proposals(
             continue
         for state in frontier:
             states.append(state)
-            rooms.append(_room(left, int(edits[i]) - state.depth, len(frontier)))
+            rooms.append(
+                _room(left, int(edits[i]) - state.depth, len(frontier), int(board.stale[i] + board.starts[i] // 4))
+            )
     if not states:
         return []
     out: list[State] = []
@@ -155,17 +162,23 @@ def _proposals(
                 fresh[i] += 1
                 out.append(State(i, text, np.inf, state.depth + cost, held))
     for i, count in fresh.items():
-        if not count:  # nothing new from here: start again, and give up when the start has nothing new either
-            board.closed[i] = board.frontier[i] == [board.roots[i]]
-            board.frontier[i] = [board.roots[i]]
+        if count:
+            board.stale[i] = 0
+            continue
+        # Nothing new from here: start again and ask for more; give up when the start has nothing new either.
+        board.closed[i] = board.frontier[i] == [board.roots[i]] and board.stale[i] >= STALE
+        board.frontier[i] = [board.roots[i]]
+        board.stale[i] += 1
     return out or (_proposals(board, moves, found, edits, queries, legal) if not board.closed.all() else [])
 
 
-def _room(left: int, edits: int, states: int) -> Room:
-    """Half of what is left goes to this descent. Of many edits several are made a step, to leave it ``WORTH`` rows."""
+def _room(left: int, edits: int, states: int, doublings: int) -> Room:
+    """``WAVE`` rows a step at first, so that easy texts cost few; twice as many after each four descents.
+
+    No descent gets more than half of what is left. Of many edits several are made a step, to leave it ``WORTH`` rows.
+    """
     steps = edits if edits <= FEW else min(edits, max(FEW, left // (2 * WORTH)))
-    stride = -(-edits // steps)
-    return Room(max(1, left // (2 * steps * states)), edits, stride)
+    return Room(max(1, min(left // (2 * steps), WAVE << min(doublings, 10)) // states), edits, -(-edits // steps))
 
 
 def _advance(
@@ -205,6 +218,7 @@ def _advance(
         kept = [s for s in states if s.margin <= parent][:beam] or states[: max(1, beam // 2)]
         deeper = [s for s in kept if s.depth < edits[i]]
         board.frontier[i] = deeper or [board.roots[i]]
+        board.starts[i] += not deeper
 
 
 def importance(

@@ -91,16 +91,21 @@ class Wish:
 
 
 def touched(before: str, after: str) -> set[int]:
-    """Words of ``before`` (by number) in which ``after`` differs; insertions between two words touch neither."""
+    """Words of ``before`` (by number) in which ``after`` differs.
+
+    What is inserted at the edge of a word of several characters is part of it; between two characters that are words by
+    themselves it touches neither.
+    """
     a, b = clusters(before), clusters(after)
     owner: list[int] = []
     parts = pieces(before)
     for k, (gap, word) in enumerate(zip(parts.gaps, (*parts.words, ""), strict=True)):
         owner += [-1] * len(clusters(gap)) + [k] * len(clusters(word))
+    single = {k for k, w in enumerate(parts.words) if len(clusters(w)) == 1}
     found: set[int] = set()
     for kind, i, j, _, _ in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if kind == "insert":
-            found |= {owner[i]} if 0 < i < len(owner) and owner[i] == owner[i - 1] else set()
+            found |= set(owner[max(0, i - 1) : i + 1]) - single
         elif kind != "equal":
             found |= set(owner[i:j])
     return found - {-1}

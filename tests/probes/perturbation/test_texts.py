@@ -132,12 +132,12 @@ def test_white_space_stays_unless_asked_for() -> None:
             seen.extend(x)
             return super().scores(x)
 
-    test = samples("an idiot\n\tsays so", y=[1])
-    characters(Target.from_object(Ears(("nobody",))), test=samples("an idiot\n\tsays so"), **SMALL)
+    test = samples("an idiot\n\tsays so")
+    characters(Target.from_object(Ears(("nobody",))), test=test, **SMALL)
     assert all("\n\t" in t and t.count(" ") == 2 for t in seen)
     assert all(distance(clusters(test.x[0]), clusters(t), 20) <= 20 for t in seen)
     seen.clear()
-    characters(Target.from_object(Ears()), test=test, spaces=True, **SMALL)
+    characters(Target.from_object(Ears(("nobody",))), test=test, spaces=True, **SMALL)
     assert any(t.count(" ") > 2 for t in seen)
 
 
