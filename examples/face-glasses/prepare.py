@@ -37,11 +37,11 @@ def main() -> None:
 
 def _enrol(to: Path) -> None:
     """The mean of the gallery photos' 128 numbers, for each person in order."""
-    import data
     import model
     import numpy as np
     import torch
 
+    import data
     from momus.core.errors import DataError
 
     try:

@@ -173,10 +173,13 @@ def bilinear(
     if alpha is not None:
         values = values * np.asarray(alpha, dtype=float).ravel()[columns]
     used = values > 0
-    raw = sparse.csr_matrix((values[used], (rows[used], columns[used])), shape=(h * w, th * tw))
-    cover = np.asarray(raw.sum(axis=1)).ravel()
-    inverse = np.divide(1.0, cover, out=np.zeros_like(cover), where=cover > 0)
-    matrix = sparse.csr_matrix(sparse.diags(inverse) @ raw, dtype=np.float32)
+    matrix = sparse.coo_matrix(
+        (values[used].astype(np.float32), (rows[used].astype(np.int32), columns[used].astype(np.int32))),
+        shape=(h * w, th * tw),
+    ).tocsr()
+    owner = np.repeat(np.arange(h * w), np.diff(matrix.indptr))
+    cover = np.bincount(owner, matrix.data, h * w)
+    matrix.data = (matrix.data / cover[owner]).astype(np.float32)
     whole = np.minimum(cover, 1.0).reshape(h, w).astype(np.float32)
     flat = np.ones((h, w), dtype=np.float32) if shading is None else shading.astype(np.float32)
     return Projection(matrix, whole, flat, (h, w), (th, tw))
