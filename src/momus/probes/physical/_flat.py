@@ -83,8 +83,14 @@ def both(first: Photos, second: Photos) -> Photos:
     def joined(name: str) -> NumpyArray:
         return np.concatenate([getattr(first, name), getattr(second, name)])
 
-    names = ("pictures", "labels", "scores", "right")
-    return replace(first, **{name: joined(name) for name in names}, complete=first.complete and second.complete)
+    return replace(
+        first,
+        pictures=joined("pictures"),
+        labels=joined("labels"),
+        scores=joined("scores"),
+        right=joined("right"),
+        complete=first.complete and second.complete,
+    )
 
 
 @dataclass(frozen=True, eq=False)
