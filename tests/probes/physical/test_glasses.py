@@ -22,7 +22,7 @@ QUICK: dict[str, Any] = {"people": 3, "steps": 25, "batch": 4, "views": 2, "swee
 
 
 def measure(how: str = "brow", test: Samples | None = None, **options: Any) -> Measurement:
-    return glasses(faces.target(how), test=faces.heads(0) if test is None else test, **{**QUICK, **options})
+    return glasses(faces.target(how), faces=faces.heads(0) if test is None else test, **{**QUICK, **options})
 
 
 def codes(m: Measurement) -> set[str]:
@@ -98,7 +98,7 @@ def test_a_frame_is_one_symmetrical_piece(mm: float) -> None:
 
 
 def test_own_photos_are_learnt_from_and_all_others_tested() -> None:
-    m = glasses(faces.target("brow"), test=faces.heads(0), train=faces.heads(5), **QUICK)
+    m = glasses(faces.target("brow"), faces=faces.heads(0), train=faces.heads(5), **QUICK)
     assert m.figure("photos").value == 3 * 4, "all four test photos of each wearer"
     assert measure().figure("photos").value == 3 * 2
 
@@ -112,7 +112,7 @@ def test_people_with_one_photo_cannot_be_tested() -> None:
 
 @pytest.mark.parametrize("queries", [0, 1, 50, 400])
 def test_budget(queries: int) -> None:
-    m = glasses(faces.target("brow"), test=faces.heads(0), budget=Budget(queries=queries), **{**QUICK, "sweep": 1})
+    m = glasses(faces.target("brow"), faces=faces.heads(0), budget=Budget(queries=queries), **{**QUICK, "sweep": 1})
     assert m.cost.queries <= queries and "budget-spent" in codes(m)
 
 

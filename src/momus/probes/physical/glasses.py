@@ -20,7 +20,7 @@ from momus.stats.intervals import clustered
 
 @probe(
     knowledge=Knowledge.WHITE_BOX,
-    data=("test",),
+    data=("faces",),
     optional_data=("train",),
     metric="attack_success_rate",
     worse="higher",
@@ -59,10 +59,12 @@ def glasses(
     """Share of held-out views of faces in which printed eyeglass frames make the model see somebody else.
 
     Measures: attack success rate over people who wear frames made for them. For each of ``people`` classes a frame is
-    made on their photos in ``train``, or on half of those in ``test`` where there are no others, by expectation over
+    made on their photos in ``train``, or on half of those in ``faces`` where there are no others, by expectation over
     transformation, and tested on the remaining photos in views of its own.
     A view counts if plain grey frames of the same shape leave the answer as it should be; the interval treats all views
     of one person as belonging together. Without ``impersonate`` any other person will do (dodging).
+
+    The role ``faces`` says that the photos are faces: ``data: {faces: test}`` on the target where the test photos are.
 
     Why it matters: glasses are worn in the open. A person who prints a frame walks past a camera as nobody known, or as
     somebody else.
@@ -144,7 +146,7 @@ def _wearers(
     target: Gradients, trial: Trial, people: int, each: int, to: int | None, rng: np.random.Generator
 ) -> tuple[Photos, list[tuple[int, NumpyArray, NumpyArray]]]:
     """The photos that were asked about, and each wearer's class with photos to learn from and photos held out."""
-    test, own = trial.samples("test"), _own_photos(trial)
+    test, own = trial.samples("faces"), _own_photos(trial)
     y = np.zeros(0, dtype=np.int64) if test.y is None else np.asarray(test.y)
     known, counts = np.unique(y, return_counts=True)
     apart = own is not None
@@ -166,7 +168,7 @@ def _wearers(
 def _own_photos(trial: Trial) -> Samples | None:
     """Photos of the same people that the attacker may learn from, where there is a set of its own."""
     own = trial.data.get("train")
-    shape = trial.samples("test").x.shape[1:]
+    shape = trial.samples("faces").x.shape[1:]
     return own if own is not None and own.y is not None and len(own) and own.x.shape[1:] == shape else None
 
 

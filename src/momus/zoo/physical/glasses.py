@@ -8,7 +8,7 @@ from momus.zoo.physical import _faces as faces
 
 def cases(seed: int = 0) -> tuple[Case, ...]:
     """Recognisers that read the eyes' surroundings, or one loud place, against some that glasses cannot reach."""
-    test, grey = {"test": faces.heads(seed)}, {"test": faces.heads(seed + 9, people=13, size=(40, 32), channels=1)}
+    test, grey = {"faces": faces.heads(seed)}, {"faces": faces.heads(seed + 9, people=13, size=(40, 32), channels=1)}
     quick = {"steps": 16, "batch": 4, "views": 2, "sweep": 0}
     return (
         Case("by-the-brow", True, faces.target("brow"), test, {**quick, "sweep": 1}),
