@@ -125,6 +125,14 @@ def test_the_check_names_the_broken_rule(column, value, rule):
     assert rule in broken(domain, x, X0, 50.0, "linf")
 
 
+def test_the_check_names_a_change_after_the_end_of_a_clip():
+    x0 = np.array([[0.5, -0.5, 0.0, 0.0]])
+    for at, expected in ((1, {}), (3, {"changed after the clip's end": 1})):
+        x = x0.copy()
+        x[0, at] += 0.01
+        assert broken(Domain.sound(), x, x0, 0.1, "linf") == expected
+
+
 def test_the_check_counts_switches():
     domain = Domain.table(table(0), switches=1)
     x = X0.copy()
