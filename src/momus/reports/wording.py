@@ -197,6 +197,10 @@ def next_step(m: ModeView) -> str:
     """What closes the hole, in one line; empty where there is none."""
     if m.headline is not None and m.headline.failure is not None:
         return clean(m.headline.failure.hint)
+    if m.status == "inconclusive" and m.measurement is not None:
+        # A gap of the row is another probe's; what would settle this number is more of it, or what its caveats name.
+        blocked = any(c.blocks != "none" for c in m.measurement.caveats)
+        return "" if blocked else "Raise its number of samples or the budget, then run again"
     return clean(m.gaps[0].how_to_close) if m.gaps and m.status != "not_applicable" else ""
 
 
