@@ -86,6 +86,9 @@ def own(samples: Samples, n: int, rng: np.random.Generator, *, side: int) -> Tas
             "the adversary's task needs pictures with class labels", place=samples.source or samples.name,
             hint="Give data.task a folder of labelled pictures, or leave it out",
         )  # fmt: skip
+    if samples.x.dtype.kind == "f" and not np.isfinite(samples.x).all():
+        place = samples.source or samples.name
+        raise DataError("the adversary's pictures contain NaN or infinity", place=place, hint="Clean data.task first")
     index = rng.permutation(len(samples))[:n]
     names, y = np.unique(np.asarray(samples.y).astype(np.int64), return_inverse=True)
     classes = tuple(samples.classes[i] if 0 <= i < len(samples.classes) else str(i) for i in names)

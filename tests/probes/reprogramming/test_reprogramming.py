@@ -74,7 +74,7 @@ def test_constant_model(technique, make, fast):
     assert {"constant-output", "zero-gradients"} <= codes(m) and status(m) is Status.INCONCLUSIVE
 
 
-@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 5, 40), (3, 11, 11)])
+@pytest.mark.parametrize("shape", [(1, 2, 2), (1, 8, 8), (1, 5, 40), (3, 11, 11)])
 def test_no_room_for_a_picture(technique, make, fast, shape):
     m = measure(technique, make(shape=shape), fast)
     assert m.n == 0 and codes(m) == {"no-room"} and status(m) is Status.INCONCLUSIVE
@@ -118,11 +118,29 @@ def test_options_out_of_range(technique, make, fast, option, value):
         measure(technique, make(), fast, **{option: value})
 
 
-@pytest.mark.parametrize("queries", [0, 1, 50, 3000])
+@pytest.mark.parametrize("queries", [0, 1, 50, 100, 203, 240, 3000])
 def test_budget(technique, make, fast, queries):
     probe = get_probe(f"reprogramming.{technique}")
     m = probe(make(kind="lines"), budget=Budget(queries=queries), **getattr(fast, technique))
     assert m.cost.queries <= queries and status(m) is not Status.PASS
+
+
+@pytest.mark.parametrize(("queries", "read"), [(90, 30), (240, 80), (1000, 200)])
+def test_a_spent_budget_still_reads_what_was_learned(technique, make, queries, read):
+    """Rows to read held-out pictures by are kept: a number with a doubt is worth more than none."""
+    more = {"directions": 2} if technique == "zeroth_order" else {}
+    probe = get_probe(f"reprogramming.{technique}")
+    m = probe(make(), budget=Budget(queries=queries), steps=10_000, batch=8, held_out=200, **more)
+    assert read <= m.n <= 200 and m.cost.queries <= queries and "budget-spent" in codes(m)
+    assert m.figure("steps_made").value > 1 or queries < 1000  # a first look at the answers costs 256
+
+
+def test_own_pictures_with_holes(technique, make, fast):
+    own = pictures(side=8, labels=2)
+    x = own.x / 255.0
+    x[5, 2, 2] = np.nan
+    with pytest.raises(DataError, match="NaN"):
+        measure(technique, make(), fast, task=Samples(x=x, y=own.y, classes=own.classes))
 
 
 @pytest.mark.parametrize("n", [1, 2])

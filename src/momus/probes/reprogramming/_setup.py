@@ -7,7 +7,7 @@ from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
-from momus.core.capabilities import Array, Scores, to_numpy
+from momus.core.capabilities import Array, Scores, Slope, to_numpy
 from momus.core.errors import BudgetSpent, ProbeError
 from momus.core.probe import Trial
 from momus.core.samples import NumpyArray
@@ -75,16 +75,16 @@ def setup(
     height, width = shape[1:]
     room = min(height, width) - 2 * LEAST_FRAME
     least = tasks.LEAST[chosen]
-    if side > room:
-        raise ProbeError(
-            f"a picture of {side} pixels leaves no frame in {height} x {width}",
-            place="option 'side'", hint=f"At most {room}",
-        )  # fmt: skip
     if room < least:
         return NoRoom(
             f"the model's input of {height} x {width} pixels has no room for a {least} x {least} picture and a frame; "
             "give smaller pictures of your own as data.task, or declare the mode not applicable"
         )
+    if side > room:
+        raise ProbeError(
+            f"a picture of {side} pixels leaves no frame in {height} x {width}",
+            place="option 'side'", hint=f"At most {room}",
+        )  # fmt: skip
     side = side or max(least, min(room, min(height, width) // 2))
     outputs = _outputs(target, shape)
     if outputs < 2:
@@ -97,7 +97,7 @@ def setup(
             f"the task has {len(whole.classes)} labels and the model {outputs} outputs", place="data.task",
             hint="Give a task with at most as many labels",
         )  # fmt: skip
-    learn, held = whole.split(min(held_out, len(whole) // 3))
+    learn, held = whole.split(min(held_out, max(1, len(whole) // 3)))
     notes: tuple[str, ...] = ()
     if chosen != "own" and outputs < 10:
         notes = (f"the task was cut down to {outputs} labels, as many as the model has outputs",)
@@ -141,13 +141,45 @@ def _outputs(target: Scores, shape: tuple[int, int, int]) -> int:
         return 0
 
 
+@dataclass(frozen=True)
+class Sparing:
+    """The target while a program is learned: rows to read ``held`` pictures by, and a fifth of the time, stay unspent.
+
+    Of a small budget a third is kept. Raises BudgetSpent before a query that would touch what is kept.
+    """
+
+    target: Any
+    trial: Trial
+    held: int
+
+    def scores(self, x: Array) -> Array:
+        self._check(len(x))
+        return self.target.scores(x)
+
+    def pullback(self, x: Array, slope: Slope) -> tuple[Array, Array]:
+        self._check(len(x))
+        out, gradient = self.target.pullback(x, slope)
+        return out, gradient
+
+    def _check(self, rows: int) -> None:
+        meter = self.trial.meter
+        if meter is None:
+            return
+        queries, seconds = meter.budget.queries, meter.budget.seconds
+        if queries is not None and meter.queries + rows > queries - min(self.held, queries // 3):
+            raise BudgetSpent
+        if seconds is not None and meter.seconds > 0.8 * seconds:
+            raise BudgetSpent
+
+
 def ask(target: Scores, rows: Array, at_once: int = 256) -> NumpyArray:
-    """Scores of all rows, a few hundred at a time; fewer rows where the budget ends."""
+    """Scores of all rows, a few hundred at a time; as many rows as the budget has left where it ends."""
     made: list[NumpyArray] = []
-    for start in range(0, len(rows), at_once):
+    start = 0
+    while start < len(rows) and at_once:
         try:
-            out = target.scores(rows[start : start + at_once])
+            made.append(to_numpy(target.scores(rows[start : start + at_once])))
+            start += at_once
         except BudgetSpent:
-            break
-        made.append(to_numpy(out))
+            at_once //= 4  # fewer may still be allowed
     return np.concatenate(made) if made else np.zeros((0, 1))

@@ -58,6 +58,8 @@ def measure(target: Scores, trial: Trial, setup: Setup, program: Program, rng: n
     rows = setup.asked(program, few)
     owner = _owner(target, trial, setup, rng)
     plain = ask(target, rows)
+    if not len(plain):
+        return Stopped()
     y = few.y[: len(plain)]
     clean = _accuracy(target, setup, owner, None)
     lines = [_line("no counter-measure", "none", program.mapping.read(plain).argmax(axis=1), y, clean)]
