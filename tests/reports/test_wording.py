@@ -53,6 +53,9 @@ def test_number_is_short_and_near(value: float, width: float) -> None:
         ("norm", "linf", "norm linf"),
         ("targeted", False, "no targeted"),
         ("corruptions", 15, "15 corruptions"),
+        ("epsilon", 0.2, "epsilon 0.2"),  # of a column's scale, say: nothing to do with 51 of 255
+        ("edits", 1, "1 edit"),
+        ("rules", 1, "1 rule"),
     ],
 )
 def test_setting(name: str, value: object, said: str) -> None:
@@ -63,6 +66,13 @@ def _pgd(**update: object) -> Finding:
     f = findings()["perturbation"]
     assert f.measurement is not None
     return f.model_copy(update={"measurement": f.measurement.model_copy(update=update)})
+
+
+@pytest.mark.parametrize(("probe", "counted"), [("words", "texts"), ("table", "rows"), ("transcription", "clips")])
+def test_what_was_attacked_is_called_by_its_name(probe: str, counted: str) -> None:
+    f = _pgd(probe=f"perturbation.{probe}", scope={})
+    assert f.measurement is not None
+    assert wording.scope(f.measurement) == f"1,000 {counted}"
 
 
 def test_a_pass_names_what_was_tried() -> None:

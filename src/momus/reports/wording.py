@@ -77,6 +77,13 @@ _NOUNS = {
     "incomplete_testing": "row",
     "shift": "row",
     "physical": "view",
+    "physical.photographs": "photograph",
+    "perturbation.characters": "text",
+    "perturbation.table": "row",
+    "perturbation.transcription": "clip",
+    "perturbation.translation": "sentence",
+    "perturbation.trees": "row",
+    "perturbation.words": "text",
 }
 _UNITS = {
     "steps": "step",
@@ -87,6 +94,10 @@ _UNITS = {
     "n": "input",
     "episodes": "episode",
     "switches": "category switch",
+    "edits": "edit",
+    "pixels": "pixel",
+    "rules": "rule",
+    "seconds": "second",
 }
 # What an attack's strength is read from comes first: where a line is cut, it is cut behind these.
 _FIRST = ("steps", "queries", "shadows", "episodes", "epsilon")
@@ -151,7 +162,8 @@ def setting(name: str, value: Any) -> str:
         return count(value, _UNITS[name])
     if name.startswith("eps") and isinstance(value, float) and value:
         k = value * 255
-        return f"{round(k)}/255" if abs(k - round(k)) < 1e-3 and round(k) else f"{clean(name)} {value:.4g}"
+        levels = abs(k - round(k)) < 1e-3 and round(k) and value != round(value, 2)  # 0.2 is 51/255, said shorter
+        return f"{round(k)}/255" if levels else f"{clean(name)} {value:.4g}"
     if isinstance(value, int) and not isinstance(value, bool) and name.endswith("s"):
         return f"{value:,} {clean(name, 40).replace('_', ' ')}"
     if isinstance(value, bool):
@@ -166,7 +178,8 @@ def scope(m: Measurement) -> str:
     # A switch that is off and a count of nothing say nothing; a threshold of 0.0 is a setting.
     told = {k: v for k, v in m.scope.items() if k != "n" and not (v == "" or (isinstance(v, int) and not v))}
     parts = [setting(k, told[k]) for k in sorted(told, key=lambda k: _FIRST.index(k) if k in _FIRST else len(_FIRST))]
-    noun = _NOUNS.get(m.probe.split("/")[-1].partition(".")[0], "input")
+    probe = m.probe.split("/")[-1]
+    noun = _NOUNS.get(probe) or _NOUNS.get(probe.partition(".")[0], "input")
     return ", ".join([*parts] if "episodes" in m.scope else [*parts, count(m.n, noun)])
 
 

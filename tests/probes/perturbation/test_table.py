@@ -189,7 +189,9 @@ def test_a_budget_is_kept(linear, queries):
     assert m.cost.queries <= queries and "budget-spent" in codes(m)
 
 
-@pytest.mark.parametrize("options", [{"queries": 0}, {"n": 0}, {"norm": "l1"}, {"epsilon": -1.0}])
+@pytest.mark.parametrize(
+    "options", [{"queries": 0}, {"n": 0}, {"norm": "l1"}, {"epsilon": -1.0}, {"refine": -1}, {"switches": -1}]
+)
 def test_bad_options(linear, options):
     target, samples, _ = linear([0, 1, 0, 0])
     with pytest.raises(ProbeError):

@@ -150,6 +150,12 @@ def test_bad_options(options: dict[str, Any], words_: str) -> None:
         characters(Target.from_object(Filter()), test=INSULTS, **options)
 
 
+@pytest.mark.parametrize("attack", [characters, words])
+def test_labels_in_words_get_one_clear_line(attack: Any) -> None:
+    with pytest.raises(ProbeError, match="class indices, not 'offensive'"):
+        attack(Target.from_object(Filter()), test=samples("you idiot", y=["offensive"]))
+
+
 def test_tables_are_refused() -> None:
     with pytest.raises(ProbeError, match="no texts"):
         characters(Target.from_object(Filter()), test=Samples(np.zeros((3, 2)), np.zeros(3, int), classes=CLASSES))

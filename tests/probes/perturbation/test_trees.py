@@ -158,3 +158,18 @@ def test_a_budget_is_kept(queries):
     m = trees(target, test=samples, epsilon=0.2, budget=Budget(queries=queries), **FEW)
     assert m.cost.queries <= queries
     assert decide(m, Limit(probe=trees.id, value=0.25)).status is not Status.PASS
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
+def test_no_time_is_refused(seconds):
+    samples = data()
+    with pytest.raises(ProbeError, match="seconds"):
+        trees(made(RandomForestClassifier(3, max_depth=3, random_state=0), samples), test=samples, seconds=seconds)
+
+
+def test_the_certificate_reads_well():
+    samples = data()
+    target = made(RandomForestClassifier(3, max_depth=3, random_state=0), samples)
+    said = [trees(target, test=samples, epsilon=0.2, switches=s, **FEW).scope["certificate"] for s in (1, 2)]
+    assert "1 category switch" in said[0] and "switches" not in said[0]
+    assert "2 category switches" in said[1]

@@ -97,6 +97,8 @@ def prepare(
     for name, value in options.items():
         if value < 1:
             raise ProbeError(f"{name} must be at least 1, not {value}", place=f"option '{name}'")
+    if switches < 0:
+        raise ProbeError(f"switches must be at least 0, not {switches}", place="option 'switches'")
     if norm not in ("linf", "l2"):
         raise ProbeError(f"norm '{norm}' is unknown", place="option 'norm'", hint="Use linf or l2")
     samples = _limited(trial, trial.samples("test"), n)
@@ -185,6 +187,12 @@ def _labels(samples: Samples, target: Predicts) -> NumpyArray:
             "the test data carries no labels", place=samples.name, hint="Name the label column on the card"
         )
     y = np.asarray(samples.y)
+    if y.dtype.kind not in "iubfO" or any(isinstance(v, str) for v in y):
+        raise ProbeError(
+            f"labels must be class indices, not {str(y[0])!r}" if len(y) else "labels must be class indices",
+            place=samples.name,
+            hint="Number the classes in the order of the target's classes, from 0",
+        )
     if y.dtype.kind not in "iub" and not np.array_equal(y, np.round(np.asarray(y, dtype=float))):
         raise ProbeError("labels must be class indices", place=samples.name, hint="A regressor has no class to change")
     y = y.astype(np.int64)
@@ -234,8 +242,7 @@ def _radius(epsilon: float | None, norm: Norm, x: Array, domain: Domain, modalit
             + (
                 f"for {epsilon:g} of 32,768 give {epsilon / 32768:.4g}"
                 if modality == "audio"
-                else f"for 8 of 255 grey levels give {8 / 255 * span:.4g}; for {epsilon:g} of 255 give "
-                f"{epsilon / 255 * span:.4g}"
+                else f"for {epsilon:g} of 255 grey levels give {epsilon / 255 * span:.4g}"
             ),
         )
     return float(epsilon)

@@ -94,7 +94,7 @@ def _over_time(name: int, before: NumpyArray, after: NumpyArray, rate: int) -> S
         title=f"Clip {name}: how loud the clip and the change are",
         note="largest sample of each moment; 0 dB is full scale",
         x_label="seconds",
-        y_label="dB below full scale",
+        y_label="dB of full scale",
         lines=(Line(name="clip", x=at, y=tuple(own.tolist())), Line(name="change", x=at, y=tuple(added.tolist()))),
     )
 

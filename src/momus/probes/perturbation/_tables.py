@@ -14,6 +14,7 @@ from momus.methods import masking
 from momus.methods.ascent import Found
 from momus.methods.table_attack import Settings, table_attack
 from momus.probes.perturbation._inputs import Inputs, reserved, rows_within
+from momus.stats.intervals import wilson
 
 DONORS = 500  # rows of the training data that a search may begin from
 SHOWN = 12
@@ -88,6 +89,7 @@ def column_figures(inputs: Inputs, differs: NumpyArray) -> tuple[list[Figure], l
         Figure(
             name="turned_by_one_column",
             value=float((count == 1).mean()),
+            ci=wilson(int((count == 1).sum()), len(count)),
             n=len(count),
             note="share of the turned inputs where a single column sufficed",
         ),

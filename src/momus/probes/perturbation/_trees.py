@@ -83,7 +83,10 @@ class Exact:
         out = [Figure(name=k, value=float(v.sum()), n=m, note=notes[k]) for k, v in counts.items()]
         if not m:
             return out
-        out.append(Figure(name="share_proven", value=float(self.proven.mean()), n=m, note="distance known exactly"))
+        ci = wilson(int(self.proven.sum()), m)
+        out.append(
+            Figure(name="share_proven", value=float(self.proven.mean()), ci=ci, n=m, note="distance known exactly")
+        )
         never = int(np.isinf(self.lower).sum())
         if never:
             out.append(Figure(name="never_turned", value=float(never), n=m, note="proven: no permitted change at all"))
@@ -121,9 +124,11 @@ class Exact:
         fixed = sum(c.immutable for c in inputs.samples.columns)
         held = len(inputs.domain.rules)
         rules = f", {held} rule{'s' * (held > 1)}" if held else ""
+        switches = inputs.domain.switches
         return (
             f"nothing inside epsilon turns {int(self.robust.sum())} of {len(self.distances)} inputs, within the "
-            f"declared ranges, {fixed} immutable columns, {inputs.domain.switches} category switches{rules}"
+            f"declared ranges, {fixed} immutable column{'s' * (fixed != 1)}, {switches} category "
+            f"switch{'es' * (switches != 1)}{rules}"
         )
 
     def evidence(self, inputs: Inputs) -> list[Series | Table]:

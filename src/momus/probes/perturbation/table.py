@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from momus.core.capabilities import Predicts, to_numpy
+from momus.core.errors import ProbeError
 from momus.core.probe import Trial, probe
 from momus.core.records import Figure, Knowledge, Measurement
 from momus.methods.table_attack import Settings
@@ -68,6 +69,8 @@ def table(
     Source: own search. Its schedule of shares is that of Square (Andriushchenko et al. 2020, arXiv 1912.00049); with
     labels alone it comes in from turned rows, as decision-based attacks do (Chen et al. 2020, arXiv 1904.02144).
     """
+    if refine < 0:
+        raise ProbeError(f"refine must be at least 0, not {refine}", place="option 'refine'")
     asked = {"queries": queries, "n": n}
     inputs = prepare(
         target,
@@ -81,7 +84,7 @@ def table(
         threshold=threshold,
     )
     by_score = not labels_only and graded(inputs)
-    settings = Settings(inputs.epsilon, queries, max(refine, 0), inputs.norm, by_score)
+    settings = Settings(inputs.epsilon, queries, refine, inputs.norm, by_score)
     found = search(target, trial, inputs, inputs.chosen, trial.rng, settings)
     trial.progress(0.9, "asking every example again")
     won = to_numpy(found.fooled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from momus.core.capabilities import HasTrees, to_numpy
+from momus.core.errors import ProbeError
 from momus.core.probe import Trial, probe
 from momus.core.records import Knowledge, Measurement
 from momus.methods.ascent import Found
@@ -67,6 +68,8 @@ def trees(
 
     Source: Kantchelian et al. 2016, arXiv 1509.07892 (the program); Chen et al. 2019, arXiv 1906.03849 (the bound).
     """
+    if not seconds > 0:
+        raise ProbeError(f"seconds must be more than 0, not {seconds:g}", place="option 'seconds'")
     inputs = prepare(
         target,
         trial,
