@@ -43,6 +43,8 @@ def test_the_ruler_is_ten_centimetres() -> None:
     ((_, content),) = pages(sheet(TEXTURE, width_mm=50, title="a"))
     lines = [tuple(map(float, m)) for m in re.findall(r"([\d.]+) ([\d.]+) m ([\d.]+) ([\d.]+) l S", content)]
     assert max(x1 - x0 for x0, y0, x1, y1 in lines if y0 == y1) == pytest.approx(100.0)
+    ticks = sorted(x0 for x0, y0, x1, y1 in lines if x0 == x1 and y0 == lines[-1][1] and y1 - y0 <= 5.0)
+    assert np.diff(ticks) == pytest.approx(1.0) and len(ticks) == 101
     assert "10 cm" in content and "Print at 100 %" in content
 
 

@@ -62,6 +62,17 @@ def test_shows_views_conditions_and_a_print(loud: Measurement) -> None:
     assert "rotation -22.5 to 22.5" in str(loud.scope["conditions"])
 
 
+def test_what_is_counted_is_what_a_camera_could_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every decision that counts is taken on pictures of 256 levels, by a question that no attack asks."""
+    target = systems.target("loudest")
+    real, seen = target.predict, []
+    monkeypatch.setattr(target, "predict", lambda x: (seen.append(np.asarray(x)), real(x))[1])
+    m = measure(target, systems.stripes(0, 12), steps=2)
+    levels = np.concatenate(seen) * 255
+    assert len(levels) >= 3 * m.n > 0
+    assert np.abs(levels - np.round(levels)).max() < 1e-3
+
+
 def test_photos_that_made_it_do_not_test_it(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, set[int]] = {"learn": set(), "test": set()}
     craft, ask = _flat.craft, _flat.ask

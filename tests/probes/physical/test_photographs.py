@@ -82,6 +82,9 @@ def test_photographs_of_one_session_are_kin() -> None:
     kin = measure(photos(levels, sessions=[str(i // 10) for i in range(100)]))
     assert kin.value == apart.value
     assert kin.ci.high - kin.ci.low > 2 * (apart.ci.high - apart.ci.low)
+    for name in ("read_right", "read_as_other"):
+        wide, narrow = kin.figure(name).ci, apart.figure(name).ci
+        assert wide and narrow and wide.high - wide.low > 2 * (narrow.high - narrow.low), name
     assert "sessions-unknown" in codes(apart)
     assert "sessions-unknown" not in codes(kin)
     assert kin.scope["sessions"] == 10

@@ -93,7 +93,6 @@ def photographs(target: Predicts, trial: Trial, *, target_class: str = "", n: in
         ci,
         asked,
         scope={
-            "photographs": asked,
             "sessions": sessions if shown.samples.ids is not None else None,
             "target_class": None if to is None else class_name(target, to),
             "n": None,
@@ -181,12 +180,16 @@ def _against(shown: Shown, control: Shown | None, to: int | None) -> list[Caveat
     if not len(shown.read):
         return []
     if control is None or not len(control.read):
-        message = "there are no control photographs (role control): the plain thing might be misread as often"
+        message = (
+            "there are no control photographs: the plain thing might be misread as often; "
+            "photograph it unprepared too and name the folder as data.control"
+        )
         return [Caveat(code="no-control", message=message, blocks="fail" if to is None else "none")]
     if shown.hit.any() and _difference(shown, control).low <= 0:
         seen = control.share[0]
         message = (
-            f"photographs of the plain thing do the same in {seen:.0%}: it is not shown that the preparation does it"
+            f"photographs of the plain thing do the same in {seen:.0%}: it is not shown that the preparation does it; "
+            "take more of both under the same conditions"
         )
         return [Caveat(code="control-misread", message=message, blocks="fail")]
     return []
