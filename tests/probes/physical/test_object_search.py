@@ -48,7 +48,15 @@ def test_scores_are_enough() -> None:
 
 
 def test_a_model_that_does_not_look_is_not_turned() -> None:
-    assert measure(constant).value == 0
+    m = measure(constant)
+    assert m.value == 0 and m.n == 24
+    assert "constant-output" in {c.code for c in m.caveats}
+    assert decide(m, LIMIT).status is Status.INCONCLUSIVE
+
+
+def test_no_class_is_guessed_from_no_answer() -> None:
+    m = measure(true_class="", budget=Budget(queries=0))
+    assert {c.code for c in m.caveats} == {"budget-spent"}
 
 
 def test_without_queries_nothing_passes() -> None:

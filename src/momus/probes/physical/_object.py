@@ -126,7 +126,8 @@ def prepare(
         seen = clean[clean != to] if to is not None else clean
         true = int(np.bincount(seen).argmax()) if len(seen) else -1
         message = f"the card does not say what the object is: taken for '{class_name(target, true)}', as most views are"
-        caveats.append(Caveat(code="true-class-guessed", message=message, blocks="none"))
+        if len(seen):
+            caveats.append(Caveat(code="true-class-guessed", message=message, blocks="none"))
     case = Case(
         mesh, around, shape, like, plain, held_out, behind, true, to, clean, random, rng, tuple(caveats), spare,
         _hopeless(mesh, held_out, clean, random, true, class_name(target, true)),
@@ -194,11 +195,16 @@ def undecided(trial: Trial, case: Case) -> Measurement:
     )
 
 
-def conclude(target: Predicts, trial: Trial, case: Case, made: Made, *, size_mm: float) -> Measurement:
-    """Shows the surface, as its file holds it, to the untouched target in every held-out view, and counts."""
+def conclude(
+    target: Predicts, trial: Trial, case: Case, made: Made, *, size_mm: float, signs: Sequence[Caveat] = ()
+) -> Measurement:
+    """Shows the surface, as its file holds it, to the untouched target in every held-out view, and counts.
+
+    ``signs``: what the search itself noticed that takes the worth from a number.
+    """
     texture = (np.rint(made.texture * 255) / 255).astype(np.float32)
     read = answers(target.predict, case.held_out, texture, case.like)
-    caveats = [*_caveats(case, made, read), *case.caveats]
+    caveats = [*_caveats(case, made, read), *signs, *case.caveats]
     if len(read) < len(case.held_out):
         caveats.append(Caveat(code="budget-spent", message="the budget ended before every view was asked again"))
     won = case.won(read)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from momus.core.capabilities import Array, Scores
+import numpy as np
+
+from momus.core.capabilities import Array, Scores, to_numpy
 from momus.core.probe import Trial, probe
 from momus.core.records import Knowledge, Measurement
+from momus.core.samples import NumpyArray
+from momus.methods import masking
 from momus.methods.viewing.mesh_search import paint
 from momus.methods.viewing.mesh_unwrap import printed
 from momus.probes.physical import _object
@@ -58,8 +62,8 @@ def object_search(
 
     Cost: queries + 3 views rows.
 
-    A pass means little when: the queries were few. A search with gradients is stronger; where there are any,
-    physical.object says more.
+    A pass means little when: the queries were few, or no score ever changed; both are looked for. A search with
+    gradients is stronger; where there are any, physical.object says more.
 
     Source: random search of Andriushchenko et al. 2020, arXiv 1912.00049, over views as in arXiv 1707.07397.
     """
@@ -70,10 +74,14 @@ def object_search(
     if case.hopeless:
         return _object.undecided(trial, case)
     ask = _object.reserved(trial, case)
+    span: list[NumpyArray] = []  # least and greatest score of each output so far
 
     def scores(x: Array) -> Array:
         ask(len(x))
-        return target.scores(x)
+        out = target.scores(x)
+        heard = np.concatenate([*span, to_numpy(out)])
+        span[:] = [heard.min(axis=0, keepdims=True), heard.max(axis=0, keepdims=True)]
+        return out
 
     made = paint(
         scores,
@@ -87,4 +95,5 @@ def object_search(
         batch=batch,
         progress=lambda share: trial.progress(0.1 + 0.8 * share, "painting the object"),
     )
-    return _object.conclude(target, trial, case, made, size_mm=size_mm)
+    still = masking.constant(np.concatenate(span)) if span else None
+    return _object.conclude(target, trial, case, made, size_mm=size_mm, signs=masking.present([still]))

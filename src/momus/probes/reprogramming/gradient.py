@@ -62,7 +62,8 @@ def gradient(
 
     Raises: ProbeError for options out of range, or a task with more labels than the model has outputs.
 
-    Cost: steps batch rows with gradients, held_out rows, and up to 2,700 rows for counter-measures.
+    Cost: steps batch rows with gradients, held_out rows, and up to 2,700 rows for counter-measures. As set, about nine
+    minutes of one core where a row with its gradient takes 40 ms; a batch of 8 is learned in a quarter of that.
 
     A pass means little when: gradients vanish, the program was still improving, the budget ended, or the task is so
     easy that a linear model does it; each is looked for. Another task may fit the model better: give your own.

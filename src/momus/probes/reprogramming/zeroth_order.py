@@ -56,7 +56,8 @@ def zeroth_order(
 
     Raises: ProbeError for options out of range, or a task with more labels than the model has outputs.
 
-    Cost: 2 steps directions batch rows (102,400 as set), held_out rows, and up to 2,700 for counter-measures.
+    Cost: 2 steps directions batch rows (102,400 as set), held_out rows, and up to 2,700 for counter-measures: half an
+    hour of one core where a row takes 15 ms. A budget of queries ends it earlier, with what was learned by then.
 
     A pass means little when: outputs are random or rounded so that no offset makes a difference, the budget is small,
     or the task is so easy that a linear model does it. The white-box attack finds more: a pass here is not one there.
