@@ -48,6 +48,19 @@ def test_the_ruler_is_ten_centimetres() -> None:
     assert "10 cm" in content and "Print at 100 %" in content
 
 
+def test_crop_marks_point_at_the_corners_of_the_print() -> None:
+    """Eight strokes outside the print, each in line with one of its edges."""
+    ((_, content),) = pages(sheet(TEXTURE, width_mm=50, title="a"))
+    left, bottom, width, height = map(float, re.findall(r"q ([\d.]+) ([\d.]+) ([\d.]+) ([\d.]+) re W n", content)[0])
+    strokes = re.findall(r"([\d.]+) ([\d.]+) m ([\d.]+) ([\d.]+) l S", content.split("0.1 w")[1].split("0.15 w")[0])
+    lines = [tuple(map(float, m)) for m in strokes]
+    beside = {round(x0 - left, 2) for x0, _, x1, _ in lines if x0 == x1}
+    above = {round(y0 - bottom, 2) for _, y0, _, y1 in lines if y0 == y1}
+    assert len(lines) == 8 and beside == {0.0, width} and above == {0.0, height}
+    inside = [x for x in lines if left < x[2] < left + width and bottom < x[3] < bottom + height]
+    assert not inside
+
+
 def test_what_is_too_large_goes_over_pages_that_make_the_whole() -> None:
     found = pages(sheet(TEXTURE, width_mm=500, title="a"))
     windows = [
