@@ -300,7 +300,8 @@ def test_the_demo_shows_a_leak_a_pass_and_an_open_question(momus_, tmp_path: Pat
     assert status["shift"] == "inconclusive"
     assert (tmp_path / "momus-demo" / "report.html").stat().st_size > 50_000
     again = momus_("demo")
-    assert again.err.count("kept from an earlier run") == 8
+    measured = int(again.err.split(" measurements")[0].split()[-1])
+    assert again.err.count("kept from an earlier run") == measured >= 8
     Path("taken").write_text("")
     assert momus_("demo", "taken").code == 2
     if os.getuid():

@@ -8,9 +8,11 @@ arguments are its options and their defaults are the documentation of the defaul
 from __future__ import annotations
 
 import inspect
+import math
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +25,20 @@ from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement,
 from momus.core.samples import Samples
 
 Progress = Callable[[float, str], None]
+
+
+def _unfit(kind: Any, value: Any) -> str:
+    """What an option of this kind must be, where ``value`` is not; only numbers and switches are judged."""
+    kinds = set(typing.get_args(kind) or (kind,))
+    if not kinds <= {int, float, bool, type(None)} or (value is None and type(None) in kinds):
+        return ""
+    switch = isinstance(value, bool | np.bool_)
+    if bool in kinds:
+        return "" if switch else "true or false"
+    if float in kinds:
+        fits = isinstance(value, Real) and not switch and math.isfinite(value)
+        return "" if fits else "a finite number"
+    return "" if isinstance(value, Integral) and not switch else "a whole number"
 
 
 def _silent(_done: float, _note: str) -> None:
@@ -156,11 +172,18 @@ class Probe:
         return seeds.derive(run_seed, self.id, target)
 
     def check_options(self, options: Mapping[str, Any]) -> None:
-        """ProbeError for an option the probe does not have."""
+        """ProbeError for an option the probe does not have, or a value of another kind than the option's."""
         unknown = [k for k in options if k not in self.options]
         if unknown:
             known = ", ".join(self.options) or "none"
             raise ProbeError(f"{self.id} has no option '{unknown[0]}'", hint=f"Its options: {known}")
+        kinds = typing.get_type_hints(self.run) if options else {}
+        for name, value in options.items():
+            wanted = _unfit(kinds.get(name), value)
+            if wanted:
+                place, default = f"option '{name}'", self.options[name]
+                hint = "" if default is None else f"The default is {default}"
+                raise ProbeError(f"{name} must be {wanted}, not {value!r}", place=place, hint=hint)
 
     def __call__(
         self,

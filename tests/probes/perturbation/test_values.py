@@ -103,3 +103,27 @@ def test_tolerance_and_threshold_are_checked(plain):
 
     with pytest.raises(ProbeError, match="tolerance"):
         get_probe("perturbation.square")(plain, **DATA, tolerance=-1.0)
+
+
+def test_a_threshold_nobody_is_near_allows_no_pass(plain):
+    m = get_probe("perturbation.square")(plain, **DATA, threshold=1e9, queries=100)
+    (caveat,) = [c for c in m.caveats if c.code == "one-class"]
+    assert caveat.blocks == "pass" and "threshold" in caveat.message
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "wanted"),
+    [
+        ("n", 3.5, "a whole number"),
+        ("n", "1e3", "a whole number"),
+        ("n", True, "a whole number"),
+        ("epsilon", "0.1", "a finite number"),
+        ("threshold", float("nan"), "a finite number"),
+        ("labels_only", "no", "true or false"),
+    ],
+)
+def test_a_value_of_another_kind_gets_one_clear_line(plain, option, value, wanted):
+    from momus.core.errors import ProbeError
+
+    with pytest.raises(ProbeError, match=f"{option} must be {wanted}, not"):
+        get_probe("perturbation.table")(plain, **DATA, **{option: value})

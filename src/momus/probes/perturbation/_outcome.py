@@ -16,6 +16,7 @@ from momus.core.records import Caveat, Figure, Measurement
 from momus.core.samples import NumpyArray
 from momus.methods.ascent import Found, rows_for
 from momus.methods.domain import per_row
+from momus.methods.objectives import Crosses
 from momus.methods.sound import quantised
 from momus.probes.perturbation._evidence import changed_columns, pictures
 from momus.probes.perturbation._inputs import Inputs
@@ -178,6 +179,9 @@ def _caveats(inputs: Inputs, found: Found, checked: Checked, n: int, right: int)
     labels = to_numpy(inputs.y)
     if n > 1 and inputs.classes and len(np.unique(labels)) < 2:
         out.append(Caveat(code="one-class", message="all inputs carry the same label: the other classes are untested"))
+    if n > 1 and isinstance(inputs.objective, Crosses) and len(np.unique(labels)) < 2:
+        message = f"all inputs belong on the same side of the threshold {inputs.objective.threshold:g}"
+        out.append(Caveat(code="one-class", message=f"{message}: the other side is untested"))
     if not (found.complete and inputs.complete):
         out.append(
             Caveat(code="budget-spent", message="the budget ended before the attack: a longer one may find more")
