@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +20,7 @@ TITLES = {
     "cascade": "Perturbation: the worst case over four attacks, beside the original ensemble, one thread",
     "table": "Perturbation of tables: beside ART and the exact distances, one thread",
     "decision": "Labels alone: HopSkipJump on the digits models, 20 images, one thread",
+    "text": "Text: one budget of edits, several searches",
     "reprogramming": "Reprogramming: counting squares on models that were never meant to",
     "corruption": "Common corruptions: 200 images of 224 x 224, one thread",
     "physical": "A printed patch beside ART's, one thread",
@@ -71,28 +73,43 @@ def machine() -> str:
 
 
 def main() -> None:
-    """Run the chosen benchmarks in one process, in a fixed order, and print or write their tables."""
+    """Run the chosen benchmarks in one process, in a fixed order, and print or write their tables.
+
+    With ``--only`` a page that is there keeps its other sections; each section says when it was measured.
+    """
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--only", nargs="*", choices=TITLES, default=list(TITLES))
     parser.add_argument("--write", type=Path)
     given = parser.parse_args()
-    parts = [
-        "# Benchmarks\n",
-        f"Written by `python -m benchmarks {' '.join(sys.argv[1:])}` on {datetime.now(UTC):%Y-%m-%d}.\n",
-        f"Machine: {machine()}.\n",
-        "Peers ran in one process order on the same data. Compare times inside a table, not across machines.\n",
-    ]
+    sections = _sections(given.write) if given.write and given.write.exists() else {}
     for name in given.only:
         started = time.perf_counter()
         module = importlib.import_module(f"benchmarks.bench_{name}")
         rows = module.rows()
         notes = getattr(module, "NOTES", "")
-        parts.append(f"## {TITLES[name]}\n\n{table(rows)}\n" + (f"\n{notes.strip()}\n" if notes else ""))
+        command = f"Measured by `python -m benchmarks --only {name}` on {datetime.now(UTC):%Y-%m-%d}."
+        sections[TITLES[name]] = f"{command}\n\n{table(rows)}\n" + (f"\n{notes.strip()}\n" if notes else "")
         print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
         if given.write:
-            given.write.write_text("\n".join(parts), "utf-8")
+            given.write.write_text(_page(sections), "utf-8")
     if not given.write:
-        print("\n".join(parts))
+        print(_page(sections))
+
+
+def _page(sections: Mapping[str, str]) -> str:
+    head = [
+        "# Benchmarks\n",
+        f"Machine: {machine()}.\n",
+        "Peers ran in one process order on the same data. Compare times inside a table, not across machines.\n",
+    ]
+    ordered = [t for t in TITLES.values() if t in sections]
+    return "\n".join([*head, *(f"## {title}\n\n{sections[title]}" for title in ordered)])
+
+
+def _sections(path: Path) -> dict[str, str]:
+    """The sections of a page that was written before, by title."""
+    parts = path.read_text("utf-8").split("\n## ")[1:]
+    return {title: body.strip("\n") + "\n" for title, _, body in (p.partition("\n") for p in parts)}
 
 
 if __name__ == "__main__":
