@@ -73,6 +73,7 @@ def test_a_detector_crosses_its_threshold_both_ways(network, name):
     m = get_probe(f"perturbation.{name}")(network, **data, epsilon=0.2, norm="linf", threshold=0.0)
     exact = np.abs(values[1:]) * LINF
     assert m.n == len(values) - 1
+    assert "threshold" in m.figure("clean_accuracy").note
     assert (exact < 0.19).mean() <= m.value <= (exact < 0.2).mean()
 
 

@@ -129,7 +129,7 @@ def conclude(
     seen = shows[inputs.modality](target, inputs, checked.x, checked.won, checked.labels)
     evidence = [*seen, _against_epsilon(inputs, distances, n)]
     numbers = [
-        Figure(name="clean_accuracy", value=right / n if n else 0.0, ci=wilson(right, n), n=n),
+        Figure(name="clean_accuracy", value=right / n if n else 0.0, ci=wilson(right, n), n=n, note=_meaning(inputs)),
         Figure(
             name="robust_accuracy",
             value=(right - won) / n if n else 0.0,
@@ -159,6 +159,15 @@ def conclude(
         evidence=[e for e in evidence if e is not None],
         caveats=(*_caveats(inputs, found, checked, n, right), *caveats),
     )
+
+
+def _meaning(inputs: Inputs) -> str:
+    """What right means before an attack, where it is not the right class."""
+    if inputs.classes:
+        return ""
+    if isinstance(inputs.objective, Crosses):
+        return "on the side of the threshold where they belong"
+    return "every value counts as right until it is moved by the tolerance"
 
 
 def _caveats(inputs: Inputs, found: Found, checked: Checked, n: int, right: int) -> list[Caveat]:
