@@ -1,15 +1,14 @@
-"""Queries and success of the text search beside plainer ways to mistype: python benchmarks/bench_text.py [folder]
+"""Queries and success of the text search beside plainer ways to mistype.
 
 Three searches on the same messages and models, with the same edits: ours (``perturbation.characters``), edits at random
 places until the rows are spent, and the usual greedy walk written out straight (leave each word out once, then in that
 order try edits of each word one text at a time, keep what helps). No framework for text attacks can be installed beside
-Momus without a hundred packages, so no peer stands in this table. With the folder of the mail corpus
-(``python examples/fetch.py mail`` puts it into examples/.data/mail) mails are attacked too.
+Momus without a hundred packages, so no peer stands in this table. Mails are attacked too where
+``python examples/fetch.py mail`` has put the corpus into examples/.data/mail.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,12 @@ from momus.targets import Target
 from momus.zoo.perturbation import _texts as zoo
 
 LETTERS = letters("any")
+MAIL = Path(__file__).parents[1] / "examples" / ".data" / "mail"
+NOTES = """
+`Momus` is `perturbation.characters`, with gradients on the character net; `greedy, one by one` leaves each word out
+once and then tries edits one text at a time; `at random` makes all edits at once until the rows are spent. No framework
+for text attacks could be installed beside Momus, so no peer stands here.
+"""
 
 
 def at_random(ask: Callable[[str], float], text: str, edits: int, queries: int, rng: Any) -> tuple[bool, int]:
@@ -68,20 +73,22 @@ def greedy(ask: Callable[[str], float], text: str, edits: int, queries: int, rng
     return False, used
 
 
-def measured(name: str, target: Any, test: Samples, edits: int, queries: int, n: int) -> None:
+def measured(name: str, target: Any, test: Samples, edits: int, queries: int, n: int) -> list[dict[str, Any]]:
     """One row a search: share turned, rows asked in all, seconds."""
     test = test.sample(n, np.random.default_rng(0))
     began = time.process_time()
     ours = characters(target, test=test, edits=edits, queries=queries, n=n)
-    shown(name, edits, "momus", ours.value, ours.cost.queries / max(1, ours.n), time.process_time() - began)
+    spent = time.process_time() - began
+    out = [_row(name, edits, "Momus", ours.value, ours.cost.queries / max(1, ours.n), spent)]
     scores = target.scores(target.encode(test.x))
-    right = np.flatnonzero(scores.argmax(axis=1) == test.y)
+    labels = np.asarray(test.y)
+    right = np.flatnonzero(scores.argmax(axis=1) == labels)
     right = np.array([i for i in right if pieces(str(test.x[i])).words])
     for label, search in (("greedy, one by one", greedy), ("at random", at_random)):
         rng = np.random.default_rng(0)
         began, won, rows = time.process_time(), 0, 0
         for i in right:
-            own = int(test.y[i])
+            own = int(labels[i])
 
             def ask(text: str, own: int = own) -> float:
                 z = target.scores(np.array([text], dtype=object))[0]
@@ -89,11 +96,19 @@ def measured(name: str, target: Any, test: Samples, edits: int, queries: int, n:
 
             hit, used = search(ask, str(test.x[i]), edits, queries, rng)
             won, rows = won + hit, rows + used
-        shown(name, edits, label, won / len(right), rows / len(right), time.process_time() - began)
+        out.append(_row(name, edits, label, won / len(right), rows / len(right), time.process_time() - began))
+    return out
 
 
-def shown(name: str, edits: int, search: str, share: float, rows: float, seconds: float) -> None:
-    print(f"{name:14} {edits:5} {search:20} {share:8.2f} {rows:10.0f} {seconds:9.1f}", flush=True)
+def _row(name: str, edits: int, search: str, share: float, rows: float, seconds: float) -> dict[str, Any]:
+    return {
+        "texts": name,
+        "edits": edits,
+        "search": search,
+        "turned": round(share, 2),
+        "rows a text": round(rows),
+        "cpu_seconds": round(seconds, 1),
+    }
 
 
 def mails(folder: Path) -> tuple[Any, Samples]:
@@ -114,23 +129,18 @@ def mails(folder: Path) -> tuple[Any, Samples]:
     return Target.from_sklearn(model, name="mails", classes=whole.classes, samples=train), test
 
 
-def main() -> None:
+def rows() -> list[dict[str, Any]]:
+    """One row a kind of text and search."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    print(f"{'texts':14} {'edits':>5} {'search':20} {'turned':>8} {'rows/text':>10} {'cpu s':>9}")
     data = zoo.parts(zoo.messages(1, keys=2, others=8))
     words = zoo.fitted(make_pipeline(TfidfVectorizer(), LogisticRegression(C=30.0)), data, "words")
-    measured("messages", words, data["test"], 2, 200, 40)
+    out = measured("messages", words, data["test"], 2, 200, 40)
     net = zoo.reading(zoo.trained_reader(1, data["train"]), "char-net", data["test"])
-    measured("char-net", net, data["test"], 2, 200, 40)
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "examples/.data/mail")
-    if folder.is_dir():
-        target, test = mails(folder)
-        measured("mails", target, test, 10, 500, 24)
-        measured("mails", target, test, 30, 500, 24)
-
-
-if __name__ == "__main__":
-    main()
+    out += measured("character net", net, data["test"], 2, 200, 40)
+    if MAIL.is_dir():
+        target, test = mails(MAIL)
+        out += measured("mails", target, test, 10, 500, 24)
+    return out

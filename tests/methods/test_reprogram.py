@@ -124,9 +124,7 @@ def test_queries_are_counted_exactly() -> None:
     for how, each in (("white", 16), ("black", 2 * 3 * 16)):
         model = Switch()
         program = learn(model, x, y, how, steps=7, directions=3)
-        assert (
-            program.queries == model.asked == 7 * each + 2 * 32
-        )  # 32 before the first step, 32 behind the last
+        assert program.queries == model.asked == 7 * each + 2 * 32  # 32 before the first step, 32 behind the last
 
 
 def test_a_batch_larger_than_the_examples_and_one_example() -> None:

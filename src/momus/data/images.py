@@ -124,7 +124,8 @@ def _head(path: Path) -> tuple[str, tuple[int, int]]:
     try:
         with Image.open(path) as picture:
             mode, (width, height) = picture.mode, picture.size
-            if picture.format in _TURNED and picture.getexif().get(0x0112) in (5, 6, 7, 8):  # taken upright: stored on its side
+            # Taken upright: stored on its side.
+            if picture.format in _TURNED and picture.getexif().get(0x0112) in (5, 6, 7, 8):
                 width, height = height, width
     except Image.DecompressionBombError as error:
         raise _bomb(path, str(error)) from error

@@ -174,6 +174,16 @@ def test_variation_and_its_slope() -> None:
     assert np.sum(variation(t)[1] * d) == pytest.approx(value, rel=1e-3)
 
 
+def test_a_strong_wish_for_printable_colours_is_granted() -> None:
+    palette = printable()
+    plain, wished = (
+        made(even(), pool(16, label=1), rule="sign", step_size=0.02, paper=Paper(palette, weight, 0.0)).texture
+        for weight in (0.0, 50.0)
+    )
+    far, near = unprintable(plain, palette)[0], unprintable(wished, palette)[0]
+    assert near < 0.05 * far, (near, far)
+
+
 def test_paper_terms_do_what_they_say() -> None:
     plain = made(even(), pool(16, label=1)).texture
     soft = made(even(), pool(16, label=1), steps=30, paper=Paper(printable(), 3.0, 0.0)).texture

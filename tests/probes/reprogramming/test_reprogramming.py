@@ -158,6 +158,12 @@ def test_counter_measures_are_measured_with_their_cost(technique, make, fast):
     assert m.figure("caught.frame").value == 1.0
 
 
+def test_a_filter_is_put_before_the_model(technique, make, fast):
+    """Smoothing takes contrast away, which is all that this model measures: the answers cannot stay the same."""
+    m = measure(technique, make(), fast, test=pictures())
+    assert m.figure("accuracy_under.smoothing").value < m.figure("stolen_accuracy").value - 0.2
+
+
 def test_same_seed_same_number(technique, make, fast):
     a, b = (measure(technique, make(), fast, steps=10, test=pictures()) for _ in range(2))
     assert a.model_copy(update={"cost": b.cost}) == b
