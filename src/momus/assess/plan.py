@@ -171,6 +171,9 @@ def _gap(
 
     if waiver is not None:
         return gap("waived", f"waived by {waiver.by} until {waiver.until}: {waiver.reason}", "Remove the waiver")
+    known = seen is not None and seen.failure is None and not is_static(probe)
+    if known and seen is not None and (unfit := _unfit(probe, seen, gap)):
+        return unfit  # whether or not it was asked for
     if not chosen:
         return gap("not-selected", "not selected", f"momus assess --only {probe.id}")
     if is_static(probe):
@@ -181,15 +184,22 @@ def _gap(
         failure = (seen.failure if seen else None) or {"message": "not inspected", "hint": "", "code": ""}
         why = "unsafe" if failure["code"] == "target/unsafe-artifact" else "unopened"
         return gap(why, f"the target could not be opened: {failure['message']}", failure["hint"] or "Mend the target")
-    if probe.tasks and seen.info["task"] not in probe.tasks:
-        return gap("capability", f"made for: {' or '.join(probe.tasks)}; this one: {seen.info['task']}", NO_FIT)
-    if probe.modalities and seen.info["modality"] not in probe.modalities:
-        kinds = " or ".join(probe.modalities)
-        return gap("capability", f"made for {kinds} data, this target takes {seen.info['modality']} data", NO_FIT)
     lacking = seen.lacking.get(probe.id, ())
     if lacking:
         return gap("capability", f"the target cannot {in_words(lacking)}", _remedy(lacking, seen.info))
     return _data_gap(probe, seen, gap)
+
+
+def _unfit(probe: Probe, seen: Inspection, gap: Any) -> Gap | None:
+    """A gap that is none: the probe is about another kind of system."""
+    if probe.tasks and seen.info["task"] not in probe.tasks:
+        said = f"made for: {' or '.join(probe.tasks)}; this one: {seen.info['task']}"
+        return gap("capability", said, NO_FIT)  # type: ignore[no-any-return]
+    if probe.modalities and seen.info["modality"] not in probe.modalities:
+        kinds = " or ".join(probe.modalities)
+        said = f"made for {kinds} data, this target takes {seen.info['modality']} data"
+        return gap("capability", said, NO_FIT)  # type: ignore[no-any-return]
+    return None
 
 
 def _data_gap(probe: Probe, seen: Inspection, gap: Any) -> Gap | None:
