@@ -16,7 +16,7 @@ from momus.methods.viewing.sheet import sheet
 from momus.probes.physical._views import Cells, View, class_name
 from momus.stats.intervals import wilson
 
-SHOWN = 5
+SHOWN = 4
 
 
 def sides(
