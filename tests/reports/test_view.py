@@ -193,3 +193,6 @@ def test_a_remedy_made_for_the_failed_probe_comes_first() -> None:
     assert [m.id for m in changed.remedies] == ["made", "general"]
     assert changed.answered(made)[0] == row.headline.probe
     assert changed.answered(general) == ()
+    second = row.headline.model_copy(update={"probe": "stealing.x"})
+    both = changed.model_copy(update={"findings": (*changed.findings, second)})
+    assert [m.id for m in both.remedies] == ["made", "general", "other"]

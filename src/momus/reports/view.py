@@ -158,10 +158,15 @@ class ModeView(Record):
 
     @property
     def remedies(self) -> tuple[Mitigation, ...]:
-        """What to do about this row: first what answers a failed finding; what answers only others is left out."""
+        """What to do about this row: what answers its headline, what answers everything, what answers other failures.
+
+        What was made for findings that did not fail is left out.
+        """
         failed = [f.probe for f in self.findings if f.status is Status.FAIL]
-        mine = [m for m in self.facts.mitigations if any(m.answers(p) for p in failed)]
-        return (*mine, *(m for m in self.facts.mitigations if not m.against))
+        head = self.headline.probe if self.headline is not None else ""
+        made = [m for m in self.facts.mitigations if any(m.answers(p) for p in failed)]
+        general = [m for m in self.facts.mitigations if not m.against]
+        return (*(m for m in made if m.answers(head)), *general, *(m for m in made if not m.answers(head)))
 
     def answered(self, remedy: Mitigation) -> tuple[str, ...]:
         """The probes whose failed findings a remedy is made for."""
