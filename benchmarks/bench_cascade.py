@@ -46,7 +46,9 @@ floor` is the attack's time over that of the bare module passes it made, the sam
 forward or forward and backward, measured straight after on the module that the target asks: what is above 1 is the
 attack's own arithmetic. All tools run 100 steps, nine targets and 5,000 queries, but for torchattacks' AutoAttack,
 whose Auto-PGD and FAB run 10. On the photos, where a pass costs a hundred times as much, all run the 10 steps, three
-targets and 100 queries named there.
+targets and 100 queries named there. One row of
+the table is one seed: over six seeds of ours and four of the original, Auto-PGD on the cross-entropy alone leaves 13.0
+and 13.1 percent on `adv`, 2.7 and 2.5 on `std`.
 """
 
 
