@@ -12,8 +12,7 @@ from momus.core.samples import NumpyArray
 from momus.methods.ascent import Best, Found, rows_for
 from momus.methods.domain import Domain, Norm
 from momus.methods.objectives import MISCLASSIFIED, Objective
-from momus.methods.square_search import _search as random_search
-from momus.methods.square_search import share
+from momus.methods.square_search import random_search, share
 
 Array = Any
 LOWEST, HIGHEST = 1 / 400, 0.5  # cycles a sample: 40 Hz to 8 kHz at a rate of 16 kHz

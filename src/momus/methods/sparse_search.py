@@ -20,8 +20,7 @@ from momus.core.samples import NumpyArray
 from momus.methods.ascent import Best, Found, rows_for, to_host
 from momus.methods.domain import Domain
 from momus.methods.objectives import MISCLASSIFIED, Objective
-from momus.methods.square_search import _search as random_search
-from momus.methods.square_search import share
+from momus.methods.square_search import random_search, share
 
 Array = Any
 Scores = Callable[[Array], Array]

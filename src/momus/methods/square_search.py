@@ -63,7 +63,7 @@ def square(
     def propose(best: Array, x0: Array, k: NumpyArray, draw: np.random.Generator) -> Array:
         return step(best, x0, k, draw, space, epsilon, share(k, horizon or queries, start))
 
-    return _search(scores, Best(x, objective), y, propose, queries, rng, rows or rows_for(x), ahead)
+    return random_search(scores, Best(x, objective), y, propose, queries, rng, rows or rows_for(x), ahead)
 
 
 def table_search(
@@ -91,10 +91,10 @@ def table_search(
     def propose(best: Array, x0: Array, k: NumpyArray, draw: np.random.Generator) -> Array:
         return features.propose(best, x0, draw, space, epsilon, norm, share(k, queries, start))
 
-    return _search(scores, Best(x, objective), y, propose, queries, rng, rows or rows_for(x))
+    return random_search(scores, Best(x, objective), y, propose, queries, rng, rows or rows_for(x))
 
 
-def _search(
+def random_search(
     scores: Scores,
     best: Best,
     y: Array,
