@@ -198,3 +198,13 @@ def test_to_numpy_detaches() -> None:
 def test_a_trial_draws_by_its_seed_alone() -> None:
     one, again, other = (Trial(seed=s).rng.random(4).tolist() for s in (1, 1, 2))
     assert one == again != other
+
+
+def test_what_is_kept_for_later_is_not_spent_now() -> None:
+    meter = Meter(Coin(), Budget(queries=30))
+    with meter.keeping(10):
+        meter.spend(20)
+        with pytest.raises(BudgetSpent):
+            meter.spend(1)
+    meter.spend(10)
+    assert meter.queries == 30

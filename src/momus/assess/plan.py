@@ -231,6 +231,13 @@ _ABILITIES = {
     "alphabet": "name its alphabet",
     "symbols": "split texts into its symbols",
     "trees": "show its trees",
+    "retrain_together": "train several models together",
+    "retrain_under": "be trained with a term added to its loss",
+    "parameters": "show its parameters",
+    "with_parameters": "take other parameters",
+    "update": "say what a federated client would send",
+    "update_match": "compare the updates of federated clients",
+    "code": "show the code that trained it",
 }
 
 
@@ -242,6 +249,10 @@ _IMPLIED: Mapping[str, frozenset[str]] = {
     "symbol_gradient": frozenset({"alphabet", "symbols"}),
     "act": frozenset({"make_env"}),
     "goal": frozenset({"act", "make_env"}),
+    "retrain_under": frozenset({"retrain"}),
+    "retrain_together": frozenset({"retrain"}),
+    "with_parameters": frozenset({"parameters"}),
+    "update_match": frozenset({"update"}),
 }
 
 
@@ -263,6 +274,10 @@ _REMEDIES = {
     "symbol_gradient": "Add symbol_gradient, symbols and alphabet to the object that targets[].factory makes",
     "sequence_gradient": "Add sequence_gradient to the object that targets[].factory makes",
     "generate": "Add generate to the object that targets[].factory makes",
+    "retrain_under": "Use the torch adapter with targets[].train, a function that trains the model again",
+    "parameters": "Open the model itself (torch, ONNX, or a linear model or network of scikit-learn)",
+    "update": "Open the model itself by the torch adapter",
+    "code": "Name the provider's training code under targets[].code",
     "trees": "Use a decision tree or a tree ensemble of scikit-learn, XGBoost or LightGBM",
 }
 
@@ -283,6 +298,8 @@ def _job(card: SystemCard, probe: Probe, seen: Inspection, seed: int, context: M
     budget = card.budget
     seconds = budget.seconds or DEFAULT_SECONDS
     own_context = dict(context)
+    spec = next(t for t in card.targets if t.name == seen.target)
+    service = {} if spec.service is None else spec.service.model_dump(mode="json", exclude_none=True)
     own_seed = probe.seed_for(seed, seen.target)
     info = seen.files if static else seen.info
     identity = {
@@ -293,6 +310,7 @@ def _job(card: SystemCard, probe: Probe, seen: Inspection, seed: int, context: M
         "seed": own_seed,
         "budget": [budget.queries, seconds],
         "context": own_context,
+        **({"service": service} if service else {}),
     }
     return Job(
         key=digest.of_value(identity),

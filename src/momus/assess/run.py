@@ -21,6 +21,7 @@ from momus.assess.selection import selected
 from momus.assess.supervise import Bounds, Outcome, run_confined
 from momus.card import SystemCard, load_card
 from momus.core import digest
+from momus.core.cache import default_folder
 from momus.core.errors import MomusError, StoreError
 from momus.core.records import Cost, Failure, Finding, Measurement, Run
 from momus.core.registry import probe_ids
@@ -233,6 +234,8 @@ class _Session:
             roles=list(job.roles),
             options=dict(job.options),
             seed=job.seed,
+            run_seed=self.settings.seed,
+            cache={"folder": str(default_folder()), "reads": not self.settings.fresh},
             budget={"queries": job.queries, "seconds": job.seconds},
             files_only=job.files_only,
             context=dict(job.context),

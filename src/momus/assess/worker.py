@@ -88,9 +88,11 @@ def _summary(found: Any) -> dict[str, Any]:
 
 def _probe(request: Mapping[str, Any], emit: Emit) -> str:
     """Run one probe; the Measurement as JSON text."""
+    from momus.core.cache import Cache
     from momus.core.meter import Budget
     from momus.core.probe import Trial
     from momus.core.registry import get_probe
+    from momus.core.service import Service
 
     probe = get_probe(request["probe"])
     # A probe that reads no data still needs one set, to settle what the target's card leaves open.
@@ -107,6 +109,9 @@ def _probe(request: Mapping[str, Any], emit: Emit) -> str:
         budget=Budget(request["budget"].get("queries"), request["budget"].get("seconds")),
         progress=lambda fraction, note: emit({"event": "progress", "fraction": float(fraction), "note": str(note)}),
         context=request["context"],
+        service=Service(**(request["target"].get("service") or {})),
+        cache=Cache(Path(request["cache"]["folder"]), request["cache"]["reads"]) if request.get("cache") else None,
+        run_seed=request["run_seed"],
     )
     measurement = probe(target, trial, **request["options"])
     return measurement.model_copy(update={"key": request["key"]}).model_dump_json()

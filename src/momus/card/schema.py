@@ -98,6 +98,20 @@ class InputCard(Section):
         return self
 
 
+class ServiceCard(Section):
+    """What a caller of the served model sees and pays: prices and answers as an outsider would meet them.
+
+    ``price`` is for 1,000 queries in ``currency``; ``decimals`` that probabilities are rounded to; ``top`` how many
+    classes an answer names; ``per_minute`` the queries that one caller may make.
+    """
+
+    price: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    currency: str = ""
+    decimals: Annotated[int, Field(ge=0, le=17)] | None = None
+    top: Positive | None = None
+    per_minute: Annotated[FiniteFloat, Field(gt=0)] | None = None
+
+
 class TargetCard(Section):
     """One model under test: which adapter opens it, from which files or code, and what it takes and returns.
 
@@ -121,6 +135,8 @@ class TargetCard(Section):
     goal: str | None = None
     data: dict[str, str] = Field(default_factory=dict, description="role -> name of a data set of this card")
     options: dict[str, JsonValue] = Field(default_factory=dict, description="keyword arguments of the factory")
+    service: ServiceCard | None = Field(default=None, description="what callers of the served model see and pay")
+    code: Texts = Field(default=(), description="training code that somebody else wrote: it is read, never run")
 
     @model_validator(mode="before")
     @classmethod
@@ -166,10 +182,14 @@ class TargetCard(Section):
 
 
 class ColumnCard(Section):
-    """What one column of a table means. ``immutable`` columns are those an attacker cannot change."""
+    """What one column of a table means.
+
+    ``immutable`` columns are those an attacker cannot change; ``sensitive`` ones those nobody should learn.
+    """
 
     kind: Literal["numeric", "integer", "ordinal", "categorical", "binary"] | None = None
     immutable: bool = False
+    sensitive: bool = False
     low: FiniteFloat | None = None
     high: FiniteFloat | None = None
     categories: Names = ()
@@ -322,8 +342,9 @@ class SystemCard(Section):
             at: tuple[str | int, ...] = ("targets", i)
             if target.path:
                 yield self._path((*at, "path"), target.path)
-            for j, name in enumerate(target.files):
-                yield self._path((*at, "files", j), name)
+            for key in ("files", "code"):
+                for j, name in enumerate(getattr(target, key)):
+                    yield self._path((*at, key, j), name)
             code = {"factory": target.factory, "train": target.train, "goal": target.goal}
             for key, address in [*code.items(), *((f"env.{k}", v) for k, v in target.env.items())]:
                 file = split_code(address)[0] if address else None

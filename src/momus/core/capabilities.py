@@ -13,7 +13,7 @@ a canonical array back to the space of ``Samples.x``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -25,6 +25,8 @@ from momus.core.trees import TreeEnsemble
 
 # An array of any library that follows the Python array API standard: numpy.ndarray, torch.Tensor.
 Array = Any
+# The trained parameters as one flat array -> the gradient of an added loss by them, of the same shape.
+Term = Callable[[Array], Array]
 # Outputs of some rows of a batch, and which rows they are -> what each output weighs: the slope of a loss.
 Slope = Callable[[Array, slice], Array]
 
@@ -181,6 +183,72 @@ class Trains(Predicts, Protocol):
     def retrain(self, x: NumpyArray, y: NumpyArray, /, *, seed: int) -> Predicts:
         """A fresh target of the same kind, fitted on ``x`` (as read) and ``y`` (class indices or values)."""
         ...
+
+
+@runtime_checkable
+class TrainsTogether(Trains, Protocol):
+    """Can train many models at once, cheaper than one after another."""
+
+    def retrain_together(
+        self, x: NumpyArray, y: NumpyArray, inside: NumpyArray, /, *, seeds: Sequence[int]
+    ) -> Sequence[Predicts]:
+        """One fresh target for each row of ``inside`` (m, n) bool: model i is fitted on ``x[inside[i]]``.
+
+        Every model is what ``retrain`` makes of the same rows and seed, in the statistics of its outputs if not in
+        every digit. ``seeds`` has m entries.
+        """
+        ...
+
+
+@runtime_checkable
+class TrainsUnder(Trains, Protocol):
+    """Can be trained by its own recipe while somebody else's code adds a term to the loss: a hostile provider."""
+
+    def retrain_under(self, x: NumpyArray, y: NumpyArray, /, *, seed: int, term: Term) -> Predicts:
+        """As ``retrain``, with the gradient ``term(flat)`` added at every step.
+
+        ``flat`` (p,) holds the trained parameters in the order of ``parameters()`` laid end to end, as a native array.
+        """
+        ...
+
+
+@runtime_checkable
+class Parameters(Target, Protocol):
+    """White-box access to the numbers a model has learned, without asking it anything."""
+
+    def parameters(self) -> Mapping[str, NumpyArray]:
+        """Learned numbers by name, in a fixed order, in the type they are stored in; copies."""
+        ...
+
+    def with_parameters(self, values: Mapping[str, NumpyArray], /) -> Any:
+        """The same target with other numbers of the same names and shapes in place; the original stays as it is."""
+        ...
+
+
+@runtime_checkable
+class Updates(Predicts, Protocol):
+    """What a client of federated learning would send for a batch of its own rows, and how that depends on the rows."""
+
+    def update(self, x: Array, y: Array, /) -> Mapping[str, Array]:
+        """Gradient of the mean cross-entropy (mean squared error of a regressor) on x by each trained parameter."""
+        ...
+
+    def update_match(
+        self, x: Array, y: Array, seen: Mapping[str, Array], distance: Literal["cosine", "squared"], /
+    ) -> tuple[float, Array]:
+        """How far the update of (x, y) is from ``seen``, and the gradient of that distance by x.
+
+        cosine: 1 minus the cosine of all parameters laid end to end (arXiv:2003.14053). squared: the sum of squared
+        differences (arXiv:1906.08935).
+        """
+        ...
+
+
+@runtime_checkable
+class HasCode(Target, Protocol):
+    """Comes with the code that trained it, to be read and never run."""
+
+    def code(self) -> Sequence[Path]: ...
 
 
 @runtime_checkable

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from momus.core.capabilities import Array, Slope, TargetInfo
+from momus.core.capabilities import Array, Slope, TargetInfo, Term
 from momus.core.errors import BudgetSpent, TargetError
 from momus.core.records import Cost
 from momus.core.samples import NumpyArray
@@ -38,6 +39,22 @@ class Meter:
         self.calls = 0
         self.gradients = 0
         self.started = time.perf_counter()
+        self._kept = 0
+        self._share = 1.0
+
+    @contextmanager
+    def keeping(self, rows: int, share: float = 1.0) -> Iterator[None]:
+        """Inside, the budget ends ``rows`` queries early and time at ``share`` of it: what the test afterwards needs.
+
+        Of a small budget no more than a third of the queries is kept.
+        """
+        before = self._kept, self._share
+        most = rows if self.budget.queries is None else min(rows, self.budget.queries // 3)
+        self._kept, self._share = max(before[0], most), min(before[1], share)
+        try:
+            yield
+        finally:
+            self._kept, self._share = before
 
     @property
     def info(self) -> TargetInfo:
@@ -54,13 +71,13 @@ class Meter:
 
     def check_time(self) -> None:
         """Raise BudgetSpent when the time is up. Long loops that do not query call this."""
-        if self.budget.seconds is not None and self.seconds > self.budget.seconds:
+        if self.budget.seconds is not None and self.seconds > self.budget.seconds * self._share:
             raise BudgetSpent
 
     def spend(self, rows: int, *, gradients: int = 0) -> None:
         """Account for ``rows`` model rows about to be asked."""
         self.check_time()
-        if self.budget.queries is not None and self.queries + rows > self.budget.queries:
+        if self.budget.queries is not None and self.queries + rows > self.budget.queries - self._kept:
             raise BudgetSpent
         self.queries += rows
         self.calls += 1
@@ -125,6 +142,39 @@ class Meter:
         """A retrained target, bare: its queries are the tester's own and do not count against the budget."""
         self.check_time()
         return self._ability("retrain")(x, y, seed=seed)
+
+    def retrain_together(
+        self, x: NumpyArray, y: NumpyArray, inside: NumpyArray, /, *, seeds: Sequence[int]
+    ) -> Sequence[Any]:
+        """Retrained targets, bare, as those of ``retrain``."""
+        self.check_time()
+        return self._ability("retrain_together")(x, y, inside, seeds=seeds)  # type: ignore[no-any-return]
+
+    def retrain_under(self, x: NumpyArray, y: NumpyArray, /, *, seed: int, term: Term) -> Any:
+        """A retrained target, bare, as that of ``retrain``."""
+        self.check_time()
+        return self._ability("retrain_under")(x, y, seed=seed, term=term)
+
+    def parameters(self) -> Mapping[str, NumpyArray]:
+        """The numbers are read, the model is asked nothing."""
+        return self._ability("parameters")()  # type: ignore[no-any-return]
+
+    def with_parameters(self, values: Mapping[str, NumpyArray], /) -> Any:
+        """Another target, bare."""
+        return self._ability("with_parameters")(values)
+
+    def update(self, x: Array, y: Array, /) -> Mapping[str, Array]:
+        """A client's own computation: one pass over x, counted."""
+        self.spend(len(x), gradients=len(x))
+        return self._ability("update")(x, y)  # type: ignore[no-any-return]
+
+    def update_match(self, x: Array, y: Array, seen: Mapping[str, Array], distance: str, /) -> tuple[float, Array]:
+        """The attacker's own computation on the shared model, counted as two passes over x."""
+        self.spend(2 * len(x), gradients=2 * len(x))
+        return self._ability("update_match")(x, y, seen, distance)  # type: ignore[no-any-return]
+
+    def code(self) -> Sequence[Path]:
+        return self._ability("code")()  # type: ignore[no-any-return]
 
     def files(self) -> Sequence[Path]:
         return self._ability("files")()  # type: ignore[no-any-return]

@@ -11,18 +11,21 @@ import inspect
 import math
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
 
-from momus.core import capabilities, seeds
+from momus.core import capabilities, digest, seeds
+from momus.core.cache import Cache
 from momus.core.errors import MissingExtra, ProbeError
 from momus.core.evidence import Evidence
 from momus.core.meter import Budget, Meter
 from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement, Scalar
-from momus.core.samples import Samples
+from momus.core.samples import NumpyArray, Samples
+from momus.core.service import Service
 
 Progress = Callable[[float, str], None]
 
@@ -51,7 +54,8 @@ class Trial:
 
     ``data`` maps a role (train, test, reference, current) to Samples. ``rng`` is seeded from (run seed, probe, target).
     ``progress(fraction, note)`` reports how far it is, fraction in [0, 1]. ``measurement`` makes the result.
-    ``context`` carries plain facts that some probes read (declared tests, plan gaps), never objects.
+    ``context`` carries plain facts that some probes read (declared tests, plan gaps), never objects. ``service`` is
+    what callers of the served model see and pay. ``run_seed`` is that of the whole run.
     """
 
     seed: int = 0
@@ -62,6 +66,26 @@ class Trial:
     probe: Probe | None = None
     meter: Meter | None = None
     options: Mapping[str, Scalar] = field(default_factory=dict)
+    service: Service = field(default_factory=Service)
+    cache: Cache | None = None
+    run_seed: int = 0
+
+    def keeping(self, rows: int, share: float = 1.0) -> AbstractContextManager[None]:
+        """Inside, the last ``rows`` queries and the time after ``share`` of it are kept for what comes afterwards."""
+        return nullcontext() if self.meter is None else self.meter.keeping(rows, share)
+
+    def shared_seed(self, work: str) -> int:
+        """A seed that every probe of the run derives alike for the same target: for work that probes share."""
+        name = "" if self.meter is None else self.meter.info.name
+        return seeds.derive(self.run_seed, work, name)
+
+    def shared(self, parts: Any, make: Callable[[], Mapping[str, NumpyArray]]) -> Mapping[str, NumpyArray]:
+        """Arrays that ``make`` makes, or made before where everything in ``parts`` was the same.
+
+        ``parts`` are JSON-able values that name *all* the arrays depend on: target and data digests, seed, settings,
+        and a version of the method. Probes of one run find each other's work here, and a later run finds this one's.
+        """
+        return dict(make()) if self.cache is None else self.cache.arrays(digest.of_value(parts), make)
 
     @property
     def rng(self) -> np.random.Generator:
@@ -195,6 +219,8 @@ class Probe:
         budget: Budget | None = None,
         progress: Progress = _silent,
         context: Mapping[str, Any] | None = None,
+        service: Service | None = None,
+        cache: Cache | None = None,
         **given: Any,
     ) -> Measurement:
         """Measure ``target``.
@@ -204,7 +230,8 @@ class Probe:
             pgd(target, test=Samples(x, y), epsilon=8 / 255)
 
         ``seed`` is the run seed; the seed used derives from it, the probe id and the target's name. The assessment
-        passes a ready ``trial`` instead. Raises TargetError when the target lacks an ability, ProbeError for a missing
+        passes a ready ``trial`` instead. With a ``cache`` probes share and keep costly arrays such as shadow models'
+        answers. Raises TargetError when the target lacks an ability, ProbeError for a missing
         data set or unknown option.
         """
         lacking = self.missing(target)
@@ -214,7 +241,10 @@ class Probe:
             data = {k: v for k, v in given.items() if isinstance(v, Samples)}
             options = {k: v for k, v in given.items() if k not in data}
             name = target.info.name
-            trial = Trial(self.seed_for(seed, name), data, budget or Budget(), progress, context or {})
+            trial = Trial(
+                self.seed_for(seed, name), data, budget or Budget(), progress, context or {},
+                service=service or Service(), cache=cache, run_seed=seed,
+            )  # fmt: skip
         else:
             options = given
         self.check_options(options)

@@ -32,7 +32,8 @@ class Column:
 
     ``low`` and ``high`` are the declared or observed range. A categorical column is stored as integer codes into
     ``categories``. ``one_hot`` names the group in which exactly one column is 1. ``immutable`` columns are those an
-    attacker cannot change (age, sex): attacks leave them alone.
+    attacker cannot change (age, sex): attacks leave them alone. ``sensitive`` columns are those nobody should learn
+    from the model.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Column:
     one_hot: str | None = None
     immutable: bool = False
     inferred: bool = True
+    sensitive: bool = False
 
 
 def _plain(name: str) -> str:

@@ -27,7 +27,10 @@ def feature(frame: Frame, name: str, card: ColumnCard | None) -> tuple[Column, N
     given = card or ColumnCard()
     text = raw.dtype == object
     kind = ColumnKind(given.kind) if given.kind else _kind(raw, given)
-    plain = {"immutable": given.immutable, "one_hot": given.one_hot, "inferred": card is None or card.kind is None}
+    plain = {
+        "immutable": given.immutable, "one_hot": given.one_hot, "inferred": card is None or card.kind is None,
+        "sensitive": given.sensitive,
+    }  # fmt: skip
     coded = kind is ColumnKind.CATEGORICAL or bool(given.categories) or (text and kind is not ColumnKind.NUMERIC)
     if coded:
         codes, categories = _codes(frame, name, raw, given)

@@ -56,7 +56,7 @@ def _span(column: Column) -> str:
 
 
 def _marks(column: Column, samples: Samples) -> str:
-    marks = ["immutable"] if column.immutable else []
+    marks = [mark for mark in ("immutable", "sensitive") if getattr(column, mark)]
     marks += [f"one-hot of {column.one_hot}"] if column.one_hot else []
     marks += ["group"] if column.name in samples.groups else []
     return ", ".join(marks)

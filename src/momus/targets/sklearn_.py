@@ -14,7 +14,7 @@ from momus.core import digest
 from momus.core.capabilities import Array, TargetInfo
 from momus.core.errors import TargetError
 from momus.core.samples import Column, ColumnKind, NumpyArray, Samples
-from momus.targets import answers, fitting, matching
+from momus.targets import answers, fitting, matching, weights
 from momus.targets.described import Spaced
 from momus.targets.spaces import Space, raw_values, space
 
@@ -271,7 +271,7 @@ def sklearn_target(
         form = SklearnValues
     from momus.targets.trees_target import form_of  # it builds on the classes above
 
-    form = form_of(form, model, columns)
+    form = weights.form_of(form_of(form, model, columns), model)
     settings = [repr(where), list(named), [[c.name, c.categories] for c in columns]]
     info = TargetInfo(
         name=name,

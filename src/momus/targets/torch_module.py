@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from momus.core import digest
 from momus.core.capabilities import Array, Slope, TargetInfo
 from momus.core.samples import NumpyArray
-from momus.targets import answers
+from momus.targets import answers, weights
 from momus.targets.described import Described
 from momus.targets.spaces import Space
 from momus.targets.torch_net import Net
@@ -45,6 +46,22 @@ class TorchTarget(Described):
 
     def decode(self, a: Array, /) -> NumpyArray:
         return self.space.decode(a.detach().cpu().numpy() if isinstance(a, torch.Tensor) else np.asarray(a))
+
+    def parameters(self) -> Mapping[str, NumpyArray]:
+        """Every floating number of the module's ``parameters()``, by name, in the module's order; copies."""
+        return {k: p.detach().cpu().numpy().copy() for k, p in self.net.module.named_parameters()}
+
+    def with_parameters(self, values: Mapping[str, NumpyArray], /) -> TorchTarget:
+        """The same target around a copy of the module with these parameters; buffers stay as they are."""
+        weights.check_fit(self._info.name, self.parameters(), values)
+        module = copy.deepcopy(self.net.module)
+        with torch.no_grad():
+            for name, held in module.named_parameters():
+                held.copy_(torch.as_tensor(np.asarray(values[name])))
+        made = digest.of_value([self._info.digest, digest.of_array(*(np.asarray(v) for v in values.values()))])
+        info = replace(self._info, digest=made, files=())
+        net = replace(self.net, module=module)
+        return type(self)(net, info, self.space, self._hook)
 
     def predict(self, x: Array, /) -> Array:
         """int64 class indices (n,) for a classifier, values (n,) for a regressor."""

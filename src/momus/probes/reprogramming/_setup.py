@@ -7,7 +7,7 @@ from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
-from momus.core.capabilities import Array, Scores, Slope, to_numpy
+from momus.core.capabilities import Array, Scores, to_numpy
 from momus.core.errors import BudgetSpent, ProbeError
 from momus.core.probe import Trial
 from momus.core.samples import NumpyArray
@@ -139,37 +139,6 @@ def _outputs(target: Scores, shape: tuple[int, int, int]) -> int:
         return int(target.scores(_like(target, shape)).shape[1])
     except BudgetSpent:
         return 0
-
-
-@dataclass(frozen=True)
-class Sparing:
-    """The target while a program is learned: rows to read ``held`` pictures by, and a fifth of the time, stay unspent.
-
-    Of a small budget a third is kept. Raises BudgetSpent before a query that would touch what is kept.
-    """
-
-    target: Any
-    trial: Trial
-    held: int
-
-    def scores(self, x: Array) -> Array:
-        self._check(len(x))
-        return self.target.scores(x)
-
-    def pullback(self, x: Array, slope: Slope) -> tuple[Array, Array]:
-        self._check(len(x))
-        out, gradient = self.target.pullback(x, slope)
-        return out, gradient
-
-    def _check(self, rows: int) -> None:
-        meter = self.trial.meter
-        if meter is None:
-            return
-        queries, seconds = meter.budget.queries, meter.budget.seconds
-        if queries is not None and meter.queries + rows > queries - min(self.held, queries // 3):
-            raise BudgetSpent
-        if seconds is not None and meter.seconds > 0.8 * seconds:
-            raise BudgetSpent
 
 
 def ask(target: Scores, rows: Array, at_once: int = 256) -> NumpyArray:

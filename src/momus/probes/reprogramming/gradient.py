@@ -7,7 +7,7 @@ from momus.core.probe import Trial, probe
 from momus.core.records import Knowledge, Measurement
 from momus.methods.reprogram import white_box
 from momus.probes.reprogramming._outcome import conclude, no_room
-from momus.probes.reprogramming._setup import NoRoom, Sparing, plan_of, setup
+from momus.probes.reprogramming._setup import NoRoom, plan_of, setup
 
 
 @probe(
@@ -86,16 +86,16 @@ def gradient(
     if isinstance(made, NoRoom):
         return no_room(trial, made)
     trial.progress(0.05, "learning a program")
-    sparing = Sparing(target, trial, len(made.held))
-    program = white_box(
-        sparing.pullback,
-        sparing.scores,
-        made.canvas,
-        made.x,
-        made.learn.y,
-        labels=made.labels,
-        outputs=made.outputs,
-        plan=plan,
-        rng=trial.rng,
-    )
+    with trial.keeping(len(made.held), 0.8):
+        program = white_box(
+            target.pullback,
+            target.scores,
+            made.canvas,
+            made.x,
+            made.learn.y,
+            labels=made.labels,
+            outputs=made.outputs,
+            plan=plan,
+            rng=trial.rng,
+        )
     return conclude(target, trial, made, program, price=price)
