@@ -43,14 +43,14 @@ class Meter:
         self._share = 1.0
 
     @contextmanager
-    def keeping(self, rows: int, share: float = 1.0) -> Iterator[None]:
+    def keeping(self, rows: int, share: float = 1.0, *, most: float = 1 / 3) -> Iterator[None]:
         """Inside, the budget ends ``rows`` queries early and time at ``share`` of it: what the test afterwards needs.
 
-        Of a small budget no more than a third of the queries is kept.
+        Of a small budget no more than the part ``most`` of its queries is kept.
         """
         before = self._kept, self._share
-        most = rows if self.budget.queries is None else min(rows, self.budget.queries // 3)
-        self._kept, self._share = max(before[0], most), min(before[1], share)
+        kept = rows if self.budget.queries is None else min(rows, int(self.budget.queries * most))
+        self._kept, self._share = max(before[0], kept), min(before[1], share)
         try:
             yield
         finally:

@@ -70,9 +70,12 @@ class Trial:
     cache: Cache | None = None
     run_seed: int = 0
 
-    def keeping(self, rows: int, share: float = 1.0) -> AbstractContextManager[None]:
-        """Inside, the last ``rows`` queries and the time after ``share`` of it are kept for what comes afterwards."""
-        return nullcontext() if self.meter is None else self.meter.keeping(rows, share)
+    def keeping(self, rows: int, share: float = 1.0, *, most: float = 1 / 3) -> AbstractContextManager[None]:
+        """Inside, the last ``rows`` queries and the time after ``share`` of it are kept for what comes afterwards.
+
+        See :meth:`momus.core.meter.Meter.keeping`.
+        """
+        return nullcontext() if self.meter is None else self.meter.keeping(rows, share, most=most)
 
     def shared_seed(self, work: str) -> int:
         """A seed that every probe of the run derives alike for the same target: for work that probes share."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import overload
 
 import numpy as np
 
-from momus.core.capabilities import Array, Gradients, Scores, Slope, to_numpy
+from momus.core.capabilities import Array, Gradients, Scores, to_numpy
 from momus.core.errors import BudgetSpent, ProbeError
 from momus.core.probe import Trial
 from momus.core.samples import NumpyArray, Samples
@@ -221,33 +222,24 @@ def craft(
     start = (0.5 + rng.uniform(-0.5, 0.5, (*thing.texture, taken.channels))).astype(np.float32)
     if not len(learn):
         return Made(start, float("nan"), (), 0, True, float("nan"))
-    ask = _reserved(trial, reserve, span[1])
-
-    def pullback(x: Array, slope: Slope) -> tuple[Array, Array]:
-        ask(len(x))
-        return target.pullback(x, slope)
-
-    def scores(x: Array) -> Array:
-        ask(len(x))
-        return target.scores(x)
-
-    return optimise(
-        pullback,
-        scores,
-        scenes(learn, min(settings.steps * settings.batch, 1024)),
-        start,
-        objective=goal.objective,
-        like=taken.like,
-        rng=rng,
-        validation=scenes(judge, settings.validation),
-        steps=settings.steps,
-        batch=settings.batch,
-        step_size=settings.step_size,
-        paper=Paper(printable(taken.channels), settings.printability, settings.smoothness),
-        mask=thing.mask,
-        checks=settings.checks,
-        progress=lambda share: trial.progress(span[0] + (span[1] - span[0]) * share, "making the texture"),
-    )
+    with _kept(trial, reserve, span[1]):
+        return optimise(
+            target.pullback,
+            target.scores,
+            scenes(learn, min(settings.steps * settings.batch, 1024)),
+            start,
+            objective=goal.objective,
+            like=taken.like,
+            rng=rng,
+            validation=scenes(judge, settings.validation),
+            steps=settings.steps,
+            batch=settings.batch,
+            step_size=settings.step_size,
+            paper=Paper(printable(taken.channels), settings.printability, settings.smoothness),
+            mask=thing.mask,
+            checks=settings.checks,
+            progress=lambda share: trial.progress(span[0] + (span[1] - span[0]) * share, "making the texture"),
+        )
 
 
 def _apart(index: NumpyArray, rng: np.random.Generator) -> tuple[NumpyArray, NumpyArray]:
@@ -258,26 +250,12 @@ def _apart(index: NumpyArray, rng: np.random.Generator) -> tuple[NumpyArray, Num
     return np.sort(mixed[len(mixed) // 4 :]), np.sort(mixed[: len(mixed) // 4])
 
 
-def _reserved(trial: Trial, keep: int, until: float) -> Callable[[int], None]:
-    """A check before each query: BudgetSpent where the making may go no further.
-
-    ``keep`` rows, or a third of the budget, stay for the test, and so does the time after the share ``until`` of it;
-    of several textures each has its part of what may be spent.
-    """
-
-    def ask(rows: int) -> None:
-        meter = trial.meter
-        if meter is None:
-            return
-        queries, seconds = meter.budget.queries, meter.budget.seconds
-        if queries is not None:
-            for_making = (queries - min(keep, queries // 3)) * min(1.0, until / MAKING)
-            if meter.queries + rows > for_making:
-                raise BudgetSpent
-        if seconds is not None and meter.seconds > seconds * until:
-            raise BudgetSpent
-
-    return ask
+def _kept(trial: Trial, reserve: int, until: float) -> AbstractContextManager[None]:
+    """``reserve`` rows, or a third of the budget, stay for the test; of several textures each has its part."""
+    queries = trial.budget.queries
+    if queries is not None:
+        reserve = queries - int((queries - min(reserve, queries // 3)) * min(1.0, until / MAKING))
+    return trial.keeping(reserve, until, most=1.0)
 
 
 def parts(n: int, share: float, rng: np.random.Generator) -> tuple[NumpyArray, NumpyArray]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
 
 from momus.core.capabilities import Array, Predicts
-from momus.core.errors import BudgetSpent, ProbeError
+from momus.core.errors import ProbeError
 from momus.core.probe import Trial
 from momus.core.records import Caveat, Figure, Interval, Measurement, Scalar
 from momus.core.samples import NumpyArray
@@ -165,20 +166,11 @@ def _hopeless(
     return None
 
 
-def reserved(trial: Trial, case: Case) -> Callable[[int], None]:
-    """A check to make before each query: BudgetSpent while rows and time are left to ask every held-out view again."""
-
-    def ask(rows: int) -> None:
-        meter = trial.meter
-        if meter is None:
-            return
-        queries, seconds = meter.budget.queries, meter.budget.seconds
-        if queries is not None and meter.queries + rows + len(case.held_out) > queries:
-            raise BudgetSpent
-        if seconds is not None and meter.seconds + case.spare > seconds:
-            raise BudgetSpent
-
-    return ask
+def kept(trial: Trial, case: Case) -> AbstractContextManager[None]:
+    """Rows and time to ask every held-out view again stay unspent."""
+    seconds = trial.budget.seconds
+    share = 1.0 if seconds is None else max(0.0, 1 - case.spare / seconds)
+    return trial.keeping(len(case.held_out), share, most=1.0)
 
 
 def undecided(trial: Trial, case: Case) -> Measurement:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from momus.core.capabilities import Array, Gradients, Slope
+from momus.core.capabilities import Gradients
 from momus.core.probe import Trial, probe
 from momus.core.records import Knowledge, Measurement
 from momus.methods.viewing import eot
@@ -85,31 +85,23 @@ def object(
         return _object.undecided(trial, case)
     scenes = case.more(pool) if pool else case.more(max(steps * batch, 1), kept=False)
     checks = case.more(16)
-    ask = _object.reserved(trial, case)
 
-    def pullback(x: Array, slope: Slope) -> tuple[Array, Array]:
-        ask(len(x))
-        return target.pullback(x, slope)
-
-    def scores(x: Array) -> Array:
-        ask(len(x))
-        return target.scores(x)
-
-    made = eot.optimise(
-        pullback,
-        scores,
-        scenes,
-        case.plain,
-        objective=case.objective,
-        like=case.like,
-        rng=np.random.default_rng(trial.seed + 1),
-        validation=checks,
-        steps=steps,
-        batch=batch,
-        step_size=step_size,
-        rule="sign",
-        paper=eot.Paper(eot.printable(case.plain.shape[-1]), printability, smoothness),
-        checks=4,
-        progress=lambda share: trial.progress(0.1 + 0.8 * share, "painting the object"),
-    )
+    with _object.kept(trial, case):
+        made = eot.optimise(
+            target.pullback,
+            target.scores,
+            scenes,
+            case.plain,
+            objective=case.objective,
+            like=case.like,
+            rng=np.random.default_rng(trial.seed + 1),
+            validation=checks,
+            steps=steps,
+            batch=batch,
+            step_size=step_size,
+            rule="sign",
+            paper=eot.Paper(eot.printable(case.plain.shape[-1]), printability, smoothness),
+            checks=4,
+            progress=lambda share: trial.progress(0.1 + 0.8 * share, "painting the object"),
+        )
     return _object.conclude(target, trial, case, made, size_mm=size_mm)

@@ -73,27 +73,26 @@ def object_search(
     )
     if case.hopeless:
         return _object.undecided(trial, case)
-    ask = _object.reserved(trial, case)
     span: list[NumpyArray] = []  # least and greatest score of each output so far
 
     def scores(x: Array) -> Array:
-        ask(len(x))
         out = target.scores(x)
         heard = np.concatenate([*span, to_numpy(out)])
         span[:] = [heard.min(axis=0, keepdims=True), heard.max(axis=0, keepdims=True)]
         return out
 
-    made = paint(
-        scores,
-        case.more(pool),
-        case.plain,
-        printed(case.mesh.triangles, case.plain.shape[:2]),
-        objective=case.objective,
-        like=case.like,
-        rng=case.rng,
-        queries=queries,
-        batch=batch,
-        progress=lambda share: trial.progress(0.1 + 0.8 * share, "painting the object"),
-    )
+    with _object.kept(trial, case):
+        made = paint(
+            scores,
+            case.more(pool),
+            case.plain,
+            printed(case.mesh.triangles, case.plain.shape[:2]),
+            objective=case.objective,
+            like=case.like,
+            rng=case.rng,
+            queries=queries,
+            batch=batch,
+            progress=lambda share: trial.progress(0.1 + 0.8 * share, "painting the object"),
+        )
     still = masking.constant(np.concatenate(span)) if span else None
     return _object.conclude(target, trial, case, made, size_mm=size_mm, signs=masking.present([still]))
