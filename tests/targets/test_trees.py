@@ -15,7 +15,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from momus.core.capabilities import HasTrees, missing
 from momus.core.samples import Column, ColumnKind, Samples
-from momus.methods.tree_outputs import answers, in_doubles, outputs
+from momus.methods.tree_outputs import answers, in_doubles, leaves, outputs
 from momus.targets import Target
 from momus.targets.boosters import booster_target
 from momus.targets.trees_sklearn import greatest
@@ -186,3 +186,30 @@ def test_the_last_double_before_a_threshold() -> None:
     found = greatest(lambda v: (v - 0.1) / 3.0, np.array([1.0, -2.0, 0.0]))
     for v, bound in zip(found, (1.0, -2.0, 0.0), strict=True):
         assert (v - 0.1) / 3.0 <= bound < (np.nextafter(v, np.inf) - 0.1) / 3.0
+
+
+@pytest.mark.parametrize("name", ["tree", "extra", "boosted", "histogram", "adaboost", "minmax"])
+def test_counts_are_the_training_rows_that_reached_a_node(name: str) -> None:
+    x, y = data()
+    ensemble = Target.from_sklearn(MODELS[name].fit(x, y)).trees()
+    rows = x.astype(np.float32).astype(float) if ensemble.dtype == "float32" else x
+    for tree in ensemble.trees:
+        assert tree.count is not None and tree.count[0] == len(x)
+        leaf = tree.feature < 0
+        reached = np.bincount(leaves(tree, rows), minlength=len(leaf))
+        assert np.array_equal(reached[leaf], tree.count[leaf])
+        assert np.array_equal(tree.count[~leaf], tree.count[tree.left[~leaf]] + tree.count[tree.right[~leaf]])
+
+
+def test_boosters_count_where_their_libraries_do() -> None:
+    lightgbm, xgboost = pytest.importorskip("lightgbm"), pytest.importorskip("xgboost")
+    x, y = data()
+    light = Target.from_sklearn(lightgbm.LGBMClassifier(n_estimators=4, verbose=-1, n_jobs=1).fit(x, y)).trees()
+    for tree in light.trees:
+        leaf = tree.feature < 0
+        assert tree.count is not None
+        assert np.array_equal(np.bincount(leaves(tree, x), minlength=len(leaf))[leaf], tree.count[leaf])
+    # XGBoost keeps sums of second derivatives, which are no counts
+    assert all(
+        t.count is None for t in Target.from_sklearn(xgboost.XGBClassifier(n_estimators=2).fit(x, y)).trees().trees
+    )

@@ -15,7 +15,8 @@ class Tree:
     ``feature`` (m,) int: the column a node asks about, -1 at a leaf. ``threshold`` (m,) float64: a row goes left where
     ``x[feature] <= threshold``; libraries that compare with ``<`` come with the threshold moved to the next smaller
     value of the type they compare in. ``left``/``right`` (m,) int: children. ``value`` (m, k) float64: what a leaf adds
-    to the ensemble's outputs. ``missing_left`` (m,) bool: where a missing value goes.
+    to the ensemble's outputs. ``missing_left`` (m,) bool: where a missing value goes. ``count`` (m,) int: how many
+    training rows reached a node, where the library has kept that number.
     """
 
     feature: NumpyArray
@@ -24,6 +25,7 @@ class Tree:
     right: NumpyArray
     value: NumpyArray
     missing_left: NumpyArray | None = None
+    count: NumpyArray | None = None
 
 
 @dataclass(frozen=True)

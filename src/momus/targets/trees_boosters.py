@@ -76,15 +76,16 @@ def of_lightgbm(booster: Any, rounds: int | None = None) -> TreeEnsemble:
 
 
 def _of_lightgbm(root: Mapping[str, Any], output: int, k: int, share: float) -> Tree:
-    nodes: list[tuple[int, float, int, int, float, bool]] = []
+    nodes: list[tuple[int, float, int, int, float, bool, int]] = []
 
     def add(node: Mapping[str, Any]) -> int:
         here = len(nodes)
-        nodes.append((-1, 0.0, 0, 0, 0.0, True))
+        nodes.append((-1, 0.0, 0, 0, 0.0, True, 0))
+        count = int(node.get("leaf_count", node.get("internal_count", 0)))
         if "leaf_value" in node:
             if "leaf_const" in node or "leaf_coeff" in node:
                 raise unread("a tree with linear leaves")
-            nodes[here] = (-1, 0.0, 0, 0, float(node["leaf_value"]) * share, True)
+            nodes[here] = (-1, 0.0, 0, 0, float(node["leaf_value"]) * share, True, count)
             return here
         if node["decision_type"] != "<=" or node["missing_type"] == "Zero":
             raise unread("a tree with categorical splits, or with zeros as missing values")
@@ -92,14 +93,16 @@ def _of_lightgbm(root: Mapping[str, Any], output: int, k: int, share: float) -> 
         missing = bool(node["default_left"]) if node["missing_type"] == "NaN" else threshold >= 0  # NaN counts as 0
         nodes[here] = (
             int(node["split_feature"]), threshold, add(node["left_child"]), add(node["right_child"]), 0.0, missing,
+            count,
         )  # fmt: skip
         return here
 
     add(root)
-    feature, threshold, left, right, leaf, missing = (np.array(c) for c in zip(*nodes, strict=True))
+    feature, threshold, left, right, leaf, missing, held = (np.array(c) for c in zip(*nodes, strict=True))
     value = np.zeros((len(nodes), k))
     value[:, output] = leaf
-    return Tree(feature, threshold.astype(np.float64), left, right, value, missing.astype(bool))
+    counts = held.astype(np.int64) if held[0] else None  # a model of one leaf keeps no count
+    return Tree(feature, threshold.astype(np.float64), left, right, value, missing.astype(bool), counts)
 
 
 def unread(what: str) -> TargetError:

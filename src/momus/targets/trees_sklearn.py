@@ -144,6 +144,7 @@ def _histogram(model: Any) -> TreeEnsemble:
                     np.where(leaf, 0, nodes["right"]).astype(np.int64),
                     value,
                     nodes["missing_go_to_left"].astype(bool),
+                    nodes["count"].astype(np.int64),
                 )
             )
     base = np.asarray(model._baseline_prediction, dtype=np.float64).reshape(-1)
@@ -170,6 +171,7 @@ def of_tree(tree: Any, value: NumpyArray) -> Tree:
         np.where(leaf, 0, tree.children_right).astype(np.int64),
         np.where(leaf[:, None], value, 0.0),
         np.asarray(tree.missing_go_to_left, dtype=bool) if hasattr(tree, "missing_go_to_left") else None,
+        np.asarray(tree.n_node_samples, dtype=np.int64),
     )
 
 
