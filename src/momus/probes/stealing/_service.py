@@ -1,0 +1,86 @@
+"""The target as somebody who pays for answers meets it: rows in, answers out, every query noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from momus.core.capabilities import Predicts, Probabilities, missing, to_numpy
+from momus.core.errors import BudgetSpent, ProbeError
+from momus.core.samples import NumpyArray, Samples
+from momus.methods.theft_defences import View
+from momus.methods.theft_report import Stage
+from momus.methods.theft_rows import Ranges, plain_ranges, table_ranges
+
+
+def gives_probabilities(target: Predicts) -> bool:
+    """Whether the service answers with probabilities, the meter around it aside."""
+    bare = getattr(target, "target", target)
+    return target.info.task == "classifier" and not missing(bare, Probabilities)
+
+
+class Service:
+    """The target as a caller meets it: flat rows in, answers out as ``view`` shows them, every query noted.
+
+    ``ask`` gives (n, k) probabilities, one-hot rows where only the class is shown, or (n, 1) values of a regressor. It
+    also gives the rows as they arrived: pixels are rounded to whole steps on their way.
+    """
+
+    def __init__(self, target: Any, samples: Samples, view: View) -> None:
+        self.target = target
+        self.view = view if gives_probabilities(target) or target.info.task == "regressor" else View(labels=True)
+        self.shape = to_numpy(target.encode(samples.x[:1])).shape[1:]
+        self.ranges = ranges_of(target, samples)
+        self.asked: list[NumpyArray] = []
+        self.said: list[NumpyArray] = []
+
+    @property
+    def queries(self) -> int:
+        return sum(map(len, self.asked))
+
+    def ask(self, rows: NumpyArray) -> tuple[NumpyArray, NumpyArray]:
+        """(rows as they arrived (n, d), answers). BudgetSpent before a query too many."""
+        native = self.target.encode(self.target.decode(np.reshape(rows, (len(rows), *self.shape))))
+        if self.target.info.task == "regressor":
+            answers = to_numpy(self.target.predict(native)).reshape(-1, 1).astype(float)
+        elif gives_probabilities(self.target):
+            answers = to_numpy(self.target.probabilities(native)).astype(float)
+        else:
+            answers = np.eye(len(self.target.info.classes))[to_numpy(self.target.predict(native)).astype(int)]
+        arrived = to_numpy(native).reshape(len(rows), -1).astype(float)
+        seen = self.view.seen(answers)
+        self.asked.append(arrived)
+        self.said.append(seen[:, 0] if self.target.info.task == "regressor" else seen.argmax(axis=1))
+        return arrived, seen
+
+    def stream(self) -> tuple[NumpyArray, NumpyArray]:
+        """All rows asked so far, flat, and their classes or values."""
+        if not self.asked:
+            return np.zeros((0, self.ranges.width)), np.zeros(0)
+        return np.concatenate(self.asked), np.concatenate(self.said)
+
+
+def ranges_of(target: Predicts, samples: Samples) -> Ranges:
+    """Declared ranges of a table's columns, or the range of pixels and sound. ProbeError for texts."""
+    if target.info.modality == "table":
+        return table_ranges(samples.x, samples.columns)
+    if samples.is_text or target.info.low is None or target.info.high is None:
+        raise ProbeError(f"no rows can be drawn for {target.info.modality} data", hint="Tables, images and sound")
+    shape = to_numpy(target.encode(samples.x[:1])).shape[1:]
+    return plain_ranges(int(np.prod(shape)), target.info.low, target.info.high)
+
+
+Attack = Callable[[Service], Stage]
+
+
+def under_other_views(target: Any, samples: Samples, attack: Attack, views: Sequence[View]) -> list[tuple[View, Stage]]:
+    """The last copy of the same attack under each view, as far as the budget goes."""
+    found = []
+    for view in views:
+        try:
+            found.append((view, attack(Service(target, samples, view))))
+        except BudgetSpent:
+            break
+    return found
