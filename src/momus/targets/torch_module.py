@@ -16,6 +16,7 @@ from momus.targets import answers, weights
 from momus.targets.described import Described
 from momus.targets.spaces import Space
 from momus.targets.torch_net import Net
+from momus.targets.torch_under import Under
 
 Hook = Callable[[NumpyArray, NumpyArray, int], Net]
 
@@ -141,8 +142,8 @@ class TorchRegressor(Differentiable):
     """A regressor, or a detector with one output, with gradients: scores and logits are its values (n, 1)."""
 
 
-class Retrained:
-    """Adds ``retrain`` by the card's hook to the classes below."""
+class Retrained(Under):
+    """Adds ``retrain`` by the card's hook, and ``retrain_under``, to the classes below."""
 
     net: Net
     space: Space
