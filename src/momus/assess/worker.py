@@ -159,6 +159,7 @@ def _read(request: Mapping[str, Any], role: str) -> Any:
         task=task,
         size=target["input"]["size"],
         rate=target["input"]["rate"],
+        missing=target["input"].get("missing", False),
         siblings=[card for name, card in cards.items() if name != role],
         name=role,
     )

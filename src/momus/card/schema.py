@@ -79,7 +79,8 @@ class InputCard(Section):
     ``shape`` is without the batch, ``range`` the values the model was trained on ([0, 1] or [0, 255]), ``mean`` and
     ``std`` are per channel in the units of ``range``, ``channels`` says where the colour axis stands, ``size`` is the
     (height, width) pictures are resized to. ``modality`` need only be said where data do not show it; ``rate`` is the
-    sampling rate of sound in Hz.
+    sampling rate of sound in Hz. ``missing`` says that the service answers rows in which values are missing: such
+    rows of its data are then read as they are, and attacks may ask about them.
     """
 
     shape: tuple[Positive, ...] | None = None
@@ -90,6 +91,7 @@ class InputCard(Section):
     size: tuple[Positive, Positive] | None = None
     modality: Literal["image", "table", "text", "audio"] | None = None
     rate: Positive | None = None
+    missing: bool = False
 
     @model_validator(mode="after")
     def _ordered(self) -> InputCard:

@@ -66,6 +66,7 @@ def _read(card: Any) -> dict[str, Any]:
                 task=task,
                 size=first.input.size if first else None,
                 rate=first.input.rate if first else None,
+                missing=first.input.missing if first else False,
                 siblings=siblings,
                 name=role,
             )

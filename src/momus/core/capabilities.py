@@ -39,7 +39,8 @@ class TargetInfo:
     files and settings. ``shape`` is one sample's canonical shape where known. ``low``/``high`` is the canonical range
     for images ([0, 1]) and sound ([-1, 1]); None for tables, whose columns carry their own. ``rate`` is the sampling
     rate of sound in Hz. ``files`` are the artifact files behind it. ``randomised`` is True where equal inputs gave
-    different outputs when the adapter was opened.
+    different outputs when the adapter was opened. ``missing`` is True where the card says that rows with missing
+    values (NaN) are answered.
     """
 
     name: str
@@ -56,6 +57,7 @@ class TargetInfo:
     notes: tuple[str, ...] = ()
     randomised: bool = False
     rate: int | None = None
+    missing: bool = False
 
     def __rich__(self) -> str:
         return (

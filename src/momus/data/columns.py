@@ -18,10 +18,11 @@ CLASSES_AT_MOST = 100_000
 STRAY = 0.05
 
 
-def feature(frame: Frame, name: str, card: ColumnCard | None) -> tuple[Column, NumpyArray]:
+def feature(frame: Frame, name: str, card: ColumnCard | None, missing: bool = False) -> tuple[Column, NumpyArray]:
     """The column's meaning and its float64 values (codes for categories).
 
     DataError with the line for text in a numeric column, an empty field, or a value outside the listed categories.
+    With ``missing`` an empty field is a missing value, NaN.
     """
     raw = frame[name]
     given = card or ColumnCard()
@@ -33,16 +34,17 @@ def feature(frame: Frame, name: str, card: ColumnCard | None) -> tuple[Column, N
     }  # fmt: skip
     coded = kind is ColumnKind.CATEGORICAL or bool(given.categories) or (text and kind is not ColumnKind.NUMERIC)
     if coded:
-        codes, categories = _codes(frame, name, raw, given)
+        codes, categories = _codes(frame, name, raw, given, missing)
         high = float(len(categories) - 1)
         return Column(name, kind, 0.0, max(high, 0.0), categories, **plain), codes  # type: ignore[arg-type]
     if text:
         raise _not_a_number(frame, name, raw)
     values = raw.astype(np.float64)
-    _complete(frame, name, values)
-    _kind_holds(frame, name, kind, values)
-    low = given.low if given.low is not None else float(values.min()) if len(values) else None
-    high_ = given.high if given.high is not None else float(values.max()) if len(values) else None
+    known = values[~np.isnan(values)] if missing else values
+    _complete(frame, name, np.where(np.isnan(values), 0.0, values) if missing else values)
+    _kind_holds(frame, name, kind, known)
+    low = given.low if given.low is not None else float(known.min()) if len(known) else None
+    high_ = given.high if given.high is not None else float(known.max()) if len(known) else None
     return Column(name, kind, low, high_, (), **plain), values  # type: ignore[arg-type]
 
 
@@ -131,6 +133,7 @@ def check_one_hot(source: str, columns: Sequence[Column], x: NumpyArray) -> None
             groups.setdefault(column.one_hot, []).append(j)
     for group, members in groups.items():
         block = x[:, members]
+        block = block[~np.isnan(block).any(axis=1)]
         wrong = (block.sum(axis=1) != 1) | ~np.isin(block, (0.0, 1.0)).all(axis=1)
         if wrong.any():
             count, first = int(wrong.sum()), int(np.argmax(wrong))
@@ -159,12 +162,16 @@ def _kind(raw: NumpyArray, given: ColumnCard) -> ColumnKind:
     return ColumnKind.INTEGER if len(known) and (known == np.rint(known)).all() else ColumnKind.NUMERIC
 
 
-def _codes(frame: Frame, name: str, raw: NumpyArray, given: ColumnCard) -> tuple[NumpyArray, tuple[str, ...]]:
+def _codes(
+    frame: Frame, name: str, raw: NumpyArray, given: ColumnCard, missing: bool = False
+) -> tuple[NumpyArray, tuple[str, ...]]:
     texts = texts_of(raw)
     categories = tuple(given.categories) or _in_order(texts)
     codes = {c: float(i) for i, c in enumerate(categories)}
     found = np.array([codes.get(t, np.nan) for t in texts], dtype=np.float64)
     bad = np.isnan(found)
+    if missing:
+        bad &= np.array([t != "" for t in texts], dtype=bool)
     if bad.any():
         row = int(np.argmax(bad))
         if texts[row] == "":

@@ -18,7 +18,7 @@ _LABELS = ("y", "Y", "labels", "label", "target", "targets")
 _NAMES = ("columns", "feature_names")
 
 
-def read_npz(card: DataCard, path: Path, classes: tuple[str, ...], task: str | None) -> Samples:
+def read_npz(card: DataCard, path: Path, classes: tuple[str, ...], task: str | None, missing: bool = False) -> Samples:
     """Arrays of an archive: data under x, X, data, images, features or inputs; labels under the card's ``label`` or y.
 
     Group, id and time arrays lie under the names the card gives them; ``columns`` or ``feature_names`` names the
@@ -43,7 +43,7 @@ def read_npz(card: DataCard, path: Path, classes: tuple[str, ...], task: str | N
     y = arrays[label] if label is not None else next((arrays[k] for k in _LABELS if k in arrays), None)
     extra = {k: _named(path, arrays, k) for k in (*card.groups, *(n for n in (card.id, card.time) if n))}
     names = next((tuple(str(v) for v in arrays[k]) for k in _NAMES if k in arrays), ())
-    samples = of_arrays(str(path), card, x, y, classes, task, names, extra)
+    samples = of_arrays(str(path), card, x, y, classes, task, names, extra, missing=missing)
     return samples if card.limit is None else samples.take(slice(0, card.limit))
 
 
@@ -56,20 +56,25 @@ def of_arrays(
     task: str | None,
     names: tuple[str, ...] = (),
     extra: dict[str, NumpyArray] | None = None,
+    *,
+    missing: bool = False,
 ) -> Samples:
-    """Samples from plain arrays: (n, d) tables, (n, h, w[, c]) images, (n,) texts."""
+    """Samples from plain arrays: (n, d) tables, (n, h, w[, c]) images, (n,) texts.
+
+    With ``missing`` NaN in a table is a missing value.
+    """
     extra = extra or {}
     for key, array in {"labels": y, **extra}.items():
         if array is not None and len(array) != len(x):
             raise DataError(f"{len(array)} {key} for {len(x)} rows", code="data/length", place=source)
     described: tuple[Column, ...] = ()
     if x.ndim == 2:
-        x, described = _tabled(source, card, x, names)
+        x, described = _tabled(source, card, x, names, missing)
     elif x.ndim == 3:
         x = x[..., None]
     elif x.ndim == 4 and x.shape[-1] not in (1, 3, 4) and x.shape[1] in (1, 3, 4):
         x = np.ascontiguousarray(np.moveaxis(x, 1, -1))
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
+    if x.dtype.kind == "f" and not np.isfinite(x).all() and not (missing and x.ndim == 2):
         row = int(np.argmax(~np.isfinite(x).reshape(len(x), -1).all(axis=1)))
         raise DataError(
             "the data contain NaN or infinity", code="data/nan", place=f"{source}: row {row}", hint="Fill or drop"
@@ -98,7 +103,7 @@ def of_arrays(
 
 
 def _tabled(
-    source: str, card: DataCard, x: NumpyArray, names: tuple[str, ...]
+    source: str, card: DataCard, x: NumpyArray, names: tuple[str, ...], missing: bool
 ) -> tuple[NumpyArray, tuple[Column, ...]]:
     if x.dtype.kind not in "fiub":
         raise DataError(f"a table of {x.dtype} values, not numbers", code="data/not-a-number", place=source)
@@ -106,7 +111,7 @@ def _tabled(
     frame = Frame(source, names, [x[:, j].astype(np.float64) for j in range(x.shape[1])])
     meaning.unknown_columns(frame, card.columns)
     kept = [n for n in names if n not in card.drop]
-    both = [meaning.feature(frame, n, card.columns.get(n)) for n in kept]
+    both = [meaning.feature(frame, n, card.columns.get(n), missing) for n in kept]
     out = np.stack([v for _, v in both], axis=1) if both else np.empty((len(x), 0))
     described = tuple(c for c, _ in both)
     meaning.check_one_hot(source, described, out)

@@ -43,6 +43,7 @@ def read_data(
     task: Task | None = None,
     size: tuple[int, int] | None = None,
     rate: int | None = None,
+    missing: bool = False,
     siblings: Sequence[DataCard] = (),
     name: str = "data",
 ) -> Samples:
@@ -57,6 +58,7 @@ def read_data(
         others as classes.
     size : (height, width) that pictures of differing sizes are brought to.
     rate : sampling rate in Hz that clips of sound are resampled to; None keeps their own.
+    missing : the target answers rows with missing values: empty fields of a table are read as NaN.
     siblings : the other data sets of the card. Categories and class names that the card does not list are collected
         over all of them, so that one code means one thing in every set.
 
@@ -71,7 +73,7 @@ def read_data(
     base = Path(base)
     wanted = tuple(card.classes) or tuple(str(c) for c in classes)
     if card.loader:
-        samples = _loaded(card, base, wanted, task)
+        samples = _loaded(card, base, wanted, task, missing)
     else:
         path = _existing(base / str(card.path))
         form = card.format or (_of_folder(path) if path.is_dir() else _BY_SUFFIX.get(path.suffix.lower()))
@@ -94,9 +96,11 @@ def read_data(
         elif form in ("npz", "npy"):
             from momus.data.npz import read_npz
 
-            samples = read_npz(card, path, wanted, task)
+            samples = read_npz(card, path, wanted, task, missing)
         else:
-            samples = _table(card, _frame(card, path, form), wanted, task, [_sibling(s, base) for s in siblings])
+            samples = _table(
+                card, _frame(card, path, form), wanted, task, [_sibling(s, base) for s in siblings], missing
+            )
     if not len(samples):
         raise DataError("the data set is empty", code="data/empty", place=_place(card, base), hint="It needs rows")
     samples = replace(samples, name=name, source=_place(card, base))
@@ -136,7 +140,12 @@ def _frame(card: DataCard, path: Path, form: str | None) -> Frame:
 
 
 def _table(
-    card: DataCard, frame: Frame, classes: tuple[str, ...], task: Task | None, siblings: Sequence[Sibling]
+    card: DataCard,
+    frame: Frame,
+    classes: tuple[str, ...],
+    task: Task | None,
+    siblings: Sequence[Sibling],
+    missing: bool,
 ) -> Samples:
     if not len(frame):
         raise DataError("the file has a header and no rows", code="data/empty", place=frame.source)
@@ -154,7 +163,7 @@ def _table(
         x = np.array(texts_of(frame[names[0]]), dtype=object)  # one free text a row
         described: tuple[Column, ...] = ()
     else:
-        x, described = _features(card, frame, names, siblings)
+        x, described = _features(card, frame, names, siblings, missing)
     return Samples(
         x,
         y,
@@ -169,7 +178,7 @@ def _table(
 
 
 def _features(
-    card: DataCard, frame: Frame, names: Sequence[str], siblings: Sequence[Sibling]
+    card: DataCard, frame: Frame, names: Sequence[str], siblings: Sequence[Sibling], missing: bool
 ) -> tuple[NumpyArray, tuple[Column, ...]]:
     x = np.empty((len(frame), len(names)), dtype=np.float64)
     described: list[Column] = []
@@ -180,10 +189,10 @@ def _features(
         if not (given and given.categories) and _is_coded(frame[name], given):
             everywhere = meaning.distinct([frame[name], *(c for s in siblings if (c := s.column(name)) is not None)])
             given = (given or meaning.OPEN).model_copy(update={"categories": everywhere})
-            column, x[:, j] = meaning.feature(frame, name, given)
+            column, x[:, j] = meaning.feature(frame, name, given, missing)
             column = replace(column, inferred=name not in card.columns)
         else:
-            column, x[:, j] = meaning.feature(frame, name, given)
+            column, x[:, j] = meaning.feature(frame, name, given, missing)
         described.append(column)
     meaning.check_one_hot(frame.source, described, x)
     return x, tuple(described)
@@ -236,7 +245,7 @@ def _sibling(card: DataCard, base: Path) -> Sibling:
     return Sibling(card, base)
 
 
-def _loaded(card: DataCard, base: Path, classes: tuple[str, ...], task: Task | None) -> Samples:
+def _loaded(card: DataCard, base: Path, classes: tuple[str, ...], task: Task | None, missing: bool) -> Samples:
     """What the user's loader returns: Samples, (x, y) or x. Called with the card's path where it takes an argument."""
     address = str(card.loader)
     function = usercode.load(address, base, DataError)
@@ -248,7 +257,9 @@ def _loaded(card: DataCard, base: Path, classes: tuple[str, ...], task: Task | N
         from momus.data.npz import of_arrays
 
         x, y = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
-        samples = of_arrays(address, card, np.asarray(x), None if y is None else np.asarray(y), classes, task)
+        samples = of_arrays(
+            address, card, np.asarray(x), None if y is None else np.asarray(y), classes, task, missing=missing
+        )
     if card.limit is not None and len(samples) > card.limit:
         samples = samples.take(slice(0, card.limit))
     return samples

@@ -16,7 +16,7 @@ from momus.core.errors import TargetError
 from momus.core.samples import Column, NumpyArray, Samples
 from momus.targets import answers
 from momus.targets.described import Spaced
-from momus.targets.spaces import Space, raw_values, space
+from momus.targets.spaces import Space, meant, raw_values, space
 
 Output = Literal["labels", "probabilities", "logits", "values"]
 Function = Callable[[Any], Any]
@@ -84,7 +84,7 @@ class CallableTarget(Spaced):
         fed = a.copy()
         for j, meanings in enumerate(self._codes):
             if meanings is not None and meanings.dtype != object:
-                fed[:, j] = meanings[np.clip(np.rint(a[:, j]).astype(np.int64), 0, len(meanings) - 1)]
+                fed[:, j] = meant(a[:, j], meanings)
         return fed
 
 
@@ -205,6 +205,7 @@ def callable_target(
         low=where.lowest,
         high=where.highest,
         rate=where.rate,
+        missing=where.missing,
         files=tuple(files),
         output=wish,
         notes=notes,

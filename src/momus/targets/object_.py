@@ -344,6 +344,7 @@ def object_target(
         low=where.lowest,
         high=where.highest,
         rate=where.rate,
+        missing=where.missing,
         files=tuple(files),
         output=shown,  # type: ignore[arg-type]
     )

@@ -130,6 +130,7 @@ def _input(card: TargetCard) -> dict[str, Any]:
         "shape": card.input.shape, "range": card.input.range, "mean": card.input.mean or None,
         "std": card.input.std or None, "channels": card.input.channels, "size": card.input.size,
         "modality": card.input.modality, "rate": card.input.rate,
+        "missing": card.input.missing or None,
     }  # fmt: skip
     return {k: v for k, v in given.items() if v is not None}
 

@@ -16,7 +16,7 @@ from momus.core.errors import TargetError
 from momus.core.samples import Column, ColumnKind, NumpyArray, Samples
 from momus.targets import answers, fitting, matching, weights
 from momus.targets.described import Spaced
-from momus.targets.spaces import Space, raw_values, space
+from momus.targets.spaces import Space, meant, raw_values, space
 
 BATCH = 8192
 Train = Callable[[NumpyArray, NumpyArray, int], Any]
@@ -120,17 +120,17 @@ class SklearnTarget(Spaced):
         for j, meanings in enumerate(self._codes):
             if meanings is None:
                 continue
-            codes = np.rint(a[:, j]).astype(np.int64)
+            codes = np.rint(a[:, j][~np.isnan(a[:, j])])
             if len(codes) and (codes.min() < 0 or codes.max() >= len(meanings)):
                 raise TargetError(
-                    f"column '{self._columns[j].name}' holds code {codes.max()}, it has {len(meanings)} categories",
+                    f"column '{self._columns[j].name}' holds code {codes.max():.0f}, it has {len(meanings)} categories",
                     code="target/input-code",
                     place=answers.place(self._info.name, a),
                 )
             if meanings.dtype.kind in "Ob":
-                special[j] = meanings[codes]
+                special[j] = meant(a[:, j], meanings)
             if meanings.dtype != object:
-                fed[:, j] = meanings[codes]
+                fed[:, j] = meant(a[:, j], meanings)
         names = self._names()
         if self._order is None and len(names) != fed.shape[1]:
             names = ()  # the model says better than we could that the width is wrong
@@ -284,6 +284,7 @@ def sklearn_target(
         low=where.lowest,
         high=where.highest,
         rate=where.rate,
+        missing=where.missing,
         files=tuple(files),
         output="values"
         if kind == "regressor"

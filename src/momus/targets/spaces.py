@@ -26,7 +26,8 @@ class Space:
     centre crop; ``crop`` is the share of the resized picture that the crop keeps (0.875: 256 to 224). ``read`` says
     how images look as read, which is what ``decode`` returns: ``uint8``, ``unit`` (floats in [0, 1]) or ``byte``
     (floats in 0 to 255). ``plain`` hands images to the model as read, without any of this. ``rate`` is the sampling
-    rate of sound in Hz; shorter clips are filled up with silence to ``shape``, longer ones refused.
+    rate of sound in Hz; shorter clips are filled up with silence to ``shape``, longer ones refused. ``missing``: the
+    model answers table rows in which values are missing (NaN).
     """
 
     name: str
@@ -43,6 +44,7 @@ class Space:
     uint8: bool = False
     plain: bool = False
     rate: int | None = None
+    missing: bool = False
 
     @property
     def lowest(self) -> float | None:
@@ -228,6 +230,7 @@ def space(
     crop: float = 1.0,
     uint8: bool = False,
     rate: int | None = None,
+    missing: bool = False,
     samples: Samples | None = None,
 ) -> Space:
     """The Space for settings as the card words them; ``shape`` is one sample in the model's own layout.
@@ -250,7 +253,9 @@ def space(
         if rate and heard and rate != heard:
             hint = "Resample the clips"
             raise TargetError(f"clips have {heard} samples a second, the model takes {rate}", place=place, hint=hint)
-        return Space(name, kind, None if kind == "text" else given, rate=rate or heard)
+        return Space(
+            name, kind, None if kind == "text" else given, rate=rate or heard, missing=missing and kind == "table"
+        )
     canonical, layout = _layout(place, given, channels, samples, side)
     low, high = (0.0, 255.0 if uint8 else 1.0) if range is None else (float(range[0]), float(range[1]))
     means, stds = _numbers(mean, 0.0), _numbers(std, 1.0)
@@ -316,6 +321,20 @@ def _numbers(value: Sequence[float] | float | None, default: float) -> tuple[flo
     if value is None:
         return (default,)
     return (float(value),) if isinstance(value, int | float) else tuple(float(v) for v in value)
+
+
+def meant(codes: NumpyArray, meanings: NumpyArray) -> NumpyArray:
+    """The values that codes (n,) stand for; a missing code (NaN) stays missing: None among texts, NaN among numbers."""
+    known = ~np.isnan(codes)
+    at = np.clip(np.rint(np.where(known, codes, 0)).astype(np.int64), 0, len(meanings) - 1)
+    found = meanings[at]
+    if known.all():
+        return np.asarray(found)
+    if meanings.dtype.kind in "Ob":
+        found = found.astype(object)
+        found[~known] = None
+        return np.asarray(found)
+    return np.where(known, found, np.nan)
 
 
 def raw_values(columns: Sequence[Column]) -> list[NumpyArray | None]:
