@@ -27,13 +27,18 @@ def train(x, y, seed):
 """
 PROBES = {
     "membership.loss": ("train", "test"),
+    "membership.lira": ("train", "test"),
     "membership.shadow": ("train", "test"),
     "perturbation.square": ("train", "test"),
     "shift.groups": ("test",),
     "shift.two_sample": ("train", "test"),
     "incomplete_testing.coverage": ("train", "test"),
 }
-OPTIONS = {"membership.shadow": {"shadows": 2}, "perturbation.square": {"n": 20, "queries": 50}}
+OPTIONS = {
+    "membership.lira": {"shadows": 2},
+    "membership.shadow": {"shadows": 2},
+    "perturbation.square": {"n": 20, "queries": 50},
+}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -22,40 +22,53 @@ def test_the_floor_follows_the_steps_of_an_ensemble() -> None:
     assert np.isfinite(sm.log_odds(np.array([[0.0, 1.0]]), np.array([0]), 0.01)).all()
 
 
-def test_halves_are_complementary_and_seeds_do_not_depend_on_the_count() -> None:
-    x, y = np.arange(20.0)[:, None], np.zeros(20, int)
-    calls: list[tuple[tuple[float, ...], int]] = []
+def plain(models: Sequence[int], inside: np.ndarray) -> np.ndarray:
+    """Answers (models, one view, rows, 2) that tell the model's number."""
+    p = np.full((len(models), 1, inside.shape[1], 2), 0.5)
+    p[..., 0] = np.asarray(models)[:, None, None] / 1000
+    return p
 
-    def retrain(rows: np.ndarray, labels: np.ndarray, seed: int):  # type: ignore[no-untyped-def]
-        calls.append((tuple(sorted(rows[:, 0])), seed))
-        return lambda q: np.full((len(q), 2), 0.5)
 
-    filler = np.array([[99.0]])
-    made = sm.fit_shadows(retrain, x, y, filler, np.zeros(1, int), count=6, seed=3, progress=silent)
-    assert made.count == 6 and np.all(made.inside.sum(0) == 3)
+@pytest.mark.parametrize("together", [2, 4, 16])
+def test_halves_are_complementary_and_do_not_depend_on_count_or_grouping(together: int) -> None:
+    made = sm.fit_shadows(plain, 20, count=6, together=together, seed=3, progress=silent)
+    assert made.count == 6 and np.all(made.inside.sum(0) == 3) and not made.spent
     assert np.array_equal(made.inside[0], ~made.inside[1])
-    assert all(99.0 in rows and len(rows) == 11 for rows, _ in calls)
-    first = list(calls)
-    calls.clear()
-    sm.fit_shadows(retrain, x, y, filler, np.zeros(1, int), count=2, seed=3, progress=silent)
-    assert calls == first[:2]
+    assert not np.array_equal(made.inside[0], made.inside[2])
+    few = sm.fit_shadows(plain, 20, count=2, seed=3, progress=silent)
+    assert np.array_equal(few.inside, made.inside[:2])
+    assert not np.array_equal(sm.halves(20, [0], 3), sm.halves(20, [0], 4))
 
 
-def test_a_spent_budget_keeps_whole_pairs() -> None:
-    left = 5
+@pytest.mark.parametrize("first", [0, 1, 5])
+def test_where_a_probe_begins_changes_no_number(first: int) -> None:
+    begun: list[int] = []
 
-    def retrain(rows: np.ndarray, labels: np.ndarray, seed: int):  # type: ignore[no-untyped-def]
+    def answers(models: Sequence[int], inside: np.ndarray) -> np.ndarray:
+        begun.append(models[0])
+        return plain(models, inside)
+
+    made = sm.fit_shadows(answers, 10, count=8, first=first, seed=0, progress=silent)
+    assert begun[0] == 2 * (first % 4)
+    assert np.array_equal(made.p[:, 0, 0], np.arange(8) / 1000)
+    assert np.array_equal(made.inside, sm.halves(10, range(8), 0))
+
+
+def test_a_spent_budget_keeps_whole_pairs_with_their_own_halves() -> None:
+    left = 3
+
+    def answers(models: Sequence[int], inside: np.ndarray) -> np.ndarray:
         nonlocal left
         left -= 1
         if left < 0:
             raise BudgetSpent
-        return lambda q: np.full((len(q), 2), 0.5)
+        return plain(models, inside)
 
-    empty = np.zeros((0, 1))
-    made = sm.fit_shadows(
-        retrain, np.zeros((8, 1)), np.zeros(8, int), empty, np.zeros(0, int), count=16, seed=0, progress=silent
-    )
-    assert made.spent and made.count == 4
+    made = sm.fit_shadows(answers, 8, count=16, first=6, seed=0, progress=silent)
+    assert made.spent and made.count == 6
+    assert np.array_equal(made.inside, sm.halves(8, [0, 1, 12, 13, 14, 15], 0))
+    none = sm.fit_shadows(answers, 8, count=16, seed=0, progress=silent)
+    assert none.spent and none.count == 0
 
 
 def shadows_of(
@@ -108,12 +121,45 @@ def test_the_likelihood_ratio_is_right_for_known_normals() -> None:
 
 
 def test_every_shadow_model_is_trained_with_a_seed_of_its_own() -> None:
-    seeds: list[int] = []
+    made = sm.training_seeds(range(64), 1)
+    assert len(set(made)) == 64 and made[:4] == sm.training_seeds(range(4), 1)
 
-    def retrain(x: np.ndarray, y: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:
-        seeds.append(seed)
-        return lambda rows: np.full((len(rows), 2), 0.5)
 
-    x, y = np.zeros((10, 1)), np.zeros(10, dtype=int)
-    sm.fit_shadows(retrain, x, y, x[:0], y[:0], count=6, seed=1, progress=lambda _done, _note: None)
-    assert len(set(seeds)) == 6
+def test_log_odds_of_a_sure_network_in_single_precision_still_differ() -> None:
+    p = np.array([[1.0, 1e-9], [1.0, 1e-11]], dtype=np.float32)
+    phi = sm.log_odds(p, np.zeros(2, int), sm.floor_of(p))
+    assert phi == pytest.approx([20.7, 25.3], abs=0.1)
+
+
+def test_views_add_up_where_their_noise_is_their_own() -> None:
+    rng = np.random.default_rng(4)
+    n, inside = 800, sm.halves(800, range(16), 0)
+    member = np.arange(n) < n // 2
+
+    def p(z: np.ndarray) -> np.ndarray:
+        q = 1 / (1 + np.exp(-z))
+        return np.stack([1 - q, q], axis=-1)
+
+    phi = p(inside[:, None] + 1.2 * rng.normal(size=(16, 5, n)))
+    own = p(member + 1.2 * rng.normal(size=(5, n)))
+    y = np.ones(n, int)
+    one = sm.likelihood_ratio(sm.Shadows(phi[:, 0], inside, False), own[0], y)
+    all_ = sm.likelihood_ratio(sm.Shadows(phi[:, 0], inside, False, phi[:, 1:]), own[0], y, more=own[1:])
+    first, more = (intervals.auc(s.online[member], s.online[~member])[0] for s in (one, all_))
+    assert more > first + 0.1
+    assert np.array_equal(one.plain, all_.plain)
+
+
+def test_a_spread_for_each_row_finds_more_where_rows_differ_in_noise() -> None:
+    rng = np.random.default_rng(5)
+    n, inside = 1000, sm.halves(1000, range(128), 0)
+    member, noise = np.arange(n) < n // 2, np.where(np.arange(n) % 2, 0.1, 3.0)
+
+    def p(z: np.ndarray) -> np.ndarray:
+        q = 1 / (1 + np.exp(-z))
+        return np.stack([1 - q, q], axis=-1)
+
+    made = sm.Shadows(p(0.5 * inside + noise * rng.normal(size=(128, n))), inside, False)
+    s = sm.likelihood_ratio(made, p(0.5 * member + noise * rng.normal(size=n)), np.ones(n, int))
+    fixed, row = (intervals.auc(v[member], v[~member])[0] for v in (s.fixed, s.row))
+    assert row > fixed + 0.05 and np.array_equal(s.online, s.row)

@@ -46,8 +46,8 @@ def loss(
     Cost
         Two rows for each pair of members and non-members.
     A pass means little when
-        An attacker can train shadow models (see membership.shadow), has several answers about one person, or fewer
-        than 437 non-members were available: then nothing could have been shown.
+        An attacker can train shadow models (see membership.shadow and membership.lira), has several answers about one
+        person, or fewer than 437 non-members were available: then nothing could have been shown.
     Source
         Yeom et al. 2018 (arXiv:1709.01604); Song & Mittal 2021 (arXiv:2003.10595); Carlini et al. 2022
         (arXiv:2112.03570) for the metric.

@@ -1,0 +1,253 @@
+"""Copies of a model learned from its answers: which kinds a thief tries, and which of them does best.
+
+Everything here sees rows and answers and no target. ``x`` are canonical inputs: tables (n, d), pictures (n, c, h, w)
+in [0, 1], or texts (n,). ``answers`` (n, k) are what the service said: probabilities as rounded by it, or ones and
+zeros where it gives labels alone.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from momus.core.samples import NumpyArray
+from momus.methods import copying_network
+
+FLOOR = 1e-4  # what a probability of nought counts as, where logarithms are fitted
+TABLE_KINDS = ("line", "tree", "forest", "boosting", "network")
+
+
+class Copy(Protocol):
+    """What a thief holds in the end."""
+
+    def scores(self, x: NumpyArray, /) -> NumpyArray:
+        """(n, k), greater meaning likelier; log-probabilities up to a constant a row."""
+        ...
+
+
+@dataclass(frozen=True)
+class Learner:
+    """How copies of one target are fitted. ``codes`` are a table's columns of category codes."""
+
+    classes: int
+    codes: Mapping[int, Sequence[float]]
+    modality: str
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of copy that fit these inputs."""
+        return TABLE_KINDS if self.modality == "table" else ("words",) if self.modality == "text" else ("network",)
+
+    def fit(self, kind: str, x: NumpyArray, answers: NumpyArray, seed: int) -> Copy:
+        """One copy of that kind."""
+        if kind == "network":
+            rng = np.random.default_rng(seed)
+            return copying_network.fit(x, answers, rng=rng, codes=self.codes)
+        if kind == "words":
+            return _Words(x, answers, seed)
+        return _Table(kind, x, answers, self.codes, seed)
+
+    def choose(
+        self,
+        x: NumpyArray,
+        answers: NumpyArray,
+        judged: NumpyArray,
+        seed: int,
+        kinds: Sequence[str] = (),
+        folds: int = 3,
+    ) -> Choice:
+        """The kind that agrees most on answers it was not fitted on, by cross-validation, with its agreement.
+
+        ``judged`` marks the rows whose held-out answers count: those drawn at random, not those chosen because the
+        copy was unsure of them. Of equals the simpler kind, which stands first, is taken.
+        """
+        kinds = tuple(kinds) or self.kinds
+        counted = judged if judged.sum() >= 30 else np.ones(len(x), dtype=bool)
+        if len(x) < 2 * folds or (len(kinds) == 1 and self.modality != "table"):
+            return Choice(kinds[0], {}, int(counted.sum()))
+        fold = np.random.default_rng(seed).permutation(len(x)) % folds
+        says = answers.argmax(1)
+        found = {}
+        for kind in kinds:
+            right = np.zeros(len(x), dtype=bool)
+            for f in range(folds):
+                rest, held = fold != f, fold == f
+                copy = self.fit(kind, x[rest], answers[rest], seed)
+                right[held] = copy.scores(x[held]).argmax(1) == says[held]
+            found[kind] = float(right[counted].mean())
+        best = max(found.values())
+        kind = next(k for k in kinds if found[k] >= best - 0.5 / max(1, int(counted.sum())))
+        return Choice(kind, found, int(counted.sum()))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which kind of copy, and the cross-validated agreement of every kind tried on ``n`` answers."""
+
+    kind: str
+    agreement: Mapping[str, float]
+    n: int
+
+
+def log_odds(answers: NumpyArray, floor: float = FLOOR) -> NumpyArray:
+    """(n, k) log-probabilities, centred in each row: what a linear or boosted copy is fitted to."""
+    z = np.log(np.clip(answers, floor, None))
+    out: NumpyArray = z - z.mean(1, keepdims=True)
+    return out
+
+
+def hard(answers: NumpyArray) -> NumpyArray:
+    """The same answers as ones and zeros: labels alone."""
+    return np.eye(answers.shape[1])[answers.argmax(1)]
+
+
+def is_hard(answers: NumpyArray) -> bool:
+    """Whether every answer is all or nothing, so that probabilities tell no more than labels."""
+    return bool(((answers == 0) | (answers == 1)).all())
+
+
+def spread_codes(x: NumpyArray, codes: Mapping[int, Sequence[float]]) -> NumpyArray:
+    """Columns of category codes as one column for each code, at the end; missing values at the column's mean."""
+    plain = [i for i in range(x.shape[1]) if i not in codes]
+    parts = [x[:, plain], *((x[:, [c]] == np.asarray(values)[None, :]).astype(float) for c, values in codes.items())]
+    return np.concatenate(parts, axis=1)
+
+
+class _Table:
+    """A scikit-learn model on a table: fitted to log-odds where the service gives scores, to labels elsewhere."""
+
+    def __init__(
+        self, kind: str, x: NumpyArray, answers: NumpyArray, codes: Mapping[int, Sequence[float]], seed: int
+    ) -> None:
+        self.k, self.codes = answers.shape[1], codes
+        design = spread_codes(x, codes)
+        seen = np.where(np.isfinite(design), design, np.nan)
+        self.fill = np.array([np.nanmean(c) if np.isfinite(c).any() else 0.0 for c in seen.T])
+        self.hard = is_hard(answers)
+        design = self._filled(design)
+        with warnings.catch_warnings():  # a line that has not converged is a worse copy, which the number shows
+            warnings.simplefilter("ignore")
+            if self.hard:
+                says = answers.argmax(1)
+                self.seen = np.unique(says)
+                self.model = None if len(self.seen) < 2 else _classifier(kind, len(x), seed).fit(design, says)
+            else:
+                self.model = _regressor(kind, seed).fit(design, log_odds(answers))
+
+    def _filled(self, design: NumpyArray) -> NumpyArray:
+        return np.where(np.isfinite(design), design, self.fill)
+
+    def scores(self, x: NumpyArray, /) -> NumpyArray:
+        design = self._filled(spread_codes(x, self.codes))
+        if not len(x):
+            return np.zeros((0, self.k))
+        if not self.hard:
+            assert self.model is not None
+            return np.asarray(self.model.predict(design)).reshape(len(x), self.k)
+        out = np.full((len(x), self.k), np.log(FLOOR))
+        out[:, self.seen] = (
+            0.0 if self.model is None else np.log(np.clip(self.model.predict_proba(design), FLOOR, None))
+        )
+        return out
+
+
+class _Boosted:
+    """One boosted regression for each class, or one in all where there are two."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.models: list[Any] = []
+
+    def fit(self, x: NumpyArray, y: NumpyArray) -> _Boosted:
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        leaf = max(3, min(20, len(x) // 100))
+        columns = 1 if y.shape[1] == 2 else y.shape[1]
+        self.two = y.shape[1] == 2
+        for j in range(columns):
+            model = HistGradientBoostingRegressor(
+                max_iter=150 if columns == 1 else 60, learning_rate=0.12, min_samples_leaf=leaf, random_state=self.seed,
+                early_stopping=False,
+            )  # fmt: skip
+            self.models.append(model.fit(x, y[:, j]))
+        return self
+
+    def predict(self, x: NumpyArray) -> NumpyArray:
+        out = np.column_stack([m.predict(x) for m in self.models])
+        return np.concatenate([out, -out], axis=1) if self.two else out
+
+
+def _regressor(kind: str, seed: int) -> Any:
+    from sklearn.ensemble import ExtraTreesRegressor
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.tree import DecisionTreeRegressor
+
+    makers: dict[str, Callable[[], Any]] = {
+        "line": lambda: make_pipeline(StandardScaler(), Ridge(1e-6)),
+        "tree": lambda: DecisionTreeRegressor(random_state=seed),
+        "forest": lambda: ExtraTreesRegressor(60, random_state=seed),
+        "boosting": lambda: _Boosted(seed),
+    }
+    return makers[kind]()
+
+
+def _classifier(kind: str, n: int, seed: int) -> Any:
+    from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.tree import DecisionTreeClassifier
+
+    makers: dict[str, Callable[[], Any]] = {
+        "line": lambda: make_pipeline(StandardScaler(), LogisticRegression(C=100.0, max_iter=300)),
+        "tree": lambda: DecisionTreeClassifier(random_state=seed),
+        "forest": lambda: ExtraTreesClassifier(60, random_state=seed),
+        "boosting": lambda: HistGradientBoostingClassifier(
+            max_iter=100, learning_rate=0.12, min_samples_leaf=max(3, min(20, n // 100)), random_state=seed,
+            early_stopping=False,
+        ),
+    }  # fmt: skip
+    return makers[kind]()
+
+
+class _Words:
+    """Texts as words and pieces of words, and a line through them."""
+
+    def __init__(self, x: NumpyArray, answers: NumpyArray, seed: int) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_union
+
+        texts = [str(t) for t in x]
+        self.k, says = answers.shape[1], answers.argmax(1)
+        self.seen = np.unique(says)
+        self.model: Any = None
+        if len(self.seen) < 2:
+            return
+        self.read = make_union(
+            TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b"),  # noqa: S106 - a pattern
+            TfidfVectorizer(sublinear_tf=True, analyzer="char_wb", ngram_range=(2, 4), max_features=50_000),
+        )
+        design = self.read.fit_transform(texts)
+        # A soft answer counts as one row for each class, weighted by its probability.
+        rows, columns = np.nonzero(answers > 0.01)
+        self.model = LogisticRegression(C=30.0, max_iter=200)
+        self.model.fit(design[rows], columns, sample_weight=answers[rows, columns])
+        self.seen = self.model.classes_
+
+    def scores(self, x: NumpyArray, /) -> NumpyArray:
+        out = np.full((len(x), self.k), np.log(FLOOR))
+        if not len(x):
+            return out
+        if self.model is None:
+            out[:, self.seen] = 0.0
+            return out
+        p = self.model.predict_proba(self.read.transform([str(t) for t in x]))
+        out[:, self.seen] = np.log(np.clip(p, FLOOR, None))
+        return out
