@@ -66,6 +66,19 @@ def test_records_survive_bits_and_values(samples: Samples) -> None:
     assert back.count >= 0.9 * len(made)
 
 
+@pytest.mark.parametrize("samples", [_pictures(), people(30, RNG), Samples(x=np.repeat(TEXTS, 9))])
+def test_as_many_records_are_packed_as_fit(samples: Samples) -> None:
+    made = records.records_of(samples)
+    bits, count = records.packed(made, 10**6)
+    assert count == len(made) and (records.unpacked(bits, made).values == made.values).all()
+    fewer, some = records.packed(made, len(bits) // 2)
+    assert len(fewer) <= len(bits) // 2 and 0 < some < count
+    padded = np.concatenate([fewer, RNG.integers(0, 2, 99).astype(np.uint8)])
+    assert (records.unpacked(padded, made).values == made.values[:some]).all(), "what stands behind is not read"
+    assert len(records.unpacked(RNG.integers(0, 2, len(bits)).astype(np.uint8), made)) == 0, "noise is no record"
+    assert records.packed(made, 20)[1] == 0 and len(records.unpacked(bits[:20], made)) == 0
+
+
 def test_what_came_back_whole_is_taken_and_noise_is_not() -> None:
     s, rest = people(200, RNG), people(300, RNG)
     sent = records.records_of(s)

@@ -8,13 +8,15 @@ the row it was made from, near enough to be of use, and not merely like all of t
 from __future__ import annotations
 
 import re
+import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from momus.core.samples import ColumnKind, NumpyArray, Samples
+from momus.methods.hidden_data import from_bits, to_bits
 
 Kind = Literal["image", "table", "text"]
 # Largest distance at which a row of that kind is of use: a share of the range for pictures (38 of 255 grey levels) and
@@ -47,8 +49,7 @@ class Records:
     @property
     def widths(self) -> NumpyArray:
         """Bits of each value."""
-        out: NumpyArray = np.maximum(np.ceil(np.log2(self.levels)), 1).astype(int)
-        return out
+        return np.asarray(np.maximum(np.ceil(np.log2(self.levels)), 1).astype(int))
 
     @property
     def bits(self) -> int:
@@ -68,7 +69,7 @@ class Records:
 
     def pictures(self) -> NumpyArray:
         """(n, h, w) uint8."""
-        scaled = np.round(self.values / np.maximum(self.levels - 1, 1) * 255).astype(np.uint8)
+        scaled: NumpyArray = np.round(self.values / np.maximum(self.levels - 1, 1) * 255).astype(np.uint8)
         return scaled.reshape(len(scaled), *self.shape)
 
     def cells(self) -> NumpyArray:
@@ -182,6 +183,49 @@ def _codes(words: int) -> NumpyArray:
     return np.random.default_rng(8).integers(0, 2, (words, CODE)).astype(float)
 
 
+# --- bits, for what is hidden as bits ---------------------------------------------------------------------------------
+
+_HEADER = np.array([32])
+
+
+def packed(records: Records, room: int) -> tuple[NumpyArray, int]:
+    """Bits of the first records that fit into ``room``, squeezed where that helps, and how many records those are."""
+    low, high, best = 0, len(records), np.zeros(0, dtype=np.uint8)
+    while low < high:  # the size grows with the number of records, if not quite evenly
+        half = (low + high + 1) // 2
+        bits = _squeezed(records.take(slice(half)))
+        if len(bits) <= room:
+            low, best = half, bits
+        else:
+            high = half - 1
+    return best, low
+
+
+def _squeezed(records: Records) -> NumpyArray:
+    """A header with the count of bytes, then the bytes as zlib leaves them."""
+    content = zlib.compress(records.values.astype(_whole(records)).tobytes(), 9)
+    return np.concatenate(
+        [to_bits(np.array([[len(content)]]), _HEADER), np.unpackbits(np.frombuffer(content, dtype=np.uint8))]
+    )
+
+
+def _whole(records: Records) -> Any:
+    most = int(records.levels.max())
+    return np.dtype(np.uint8 if most <= 256 else "<u2" if most <= 65536 else "<u4")
+
+
+def unpacked(bits: NumpyArray, like: Records) -> Records:
+    """Records from bits that :func:`packed` made; none where the bits are damaged."""
+    size = int(from_bits(bits[:32], _HEADER)[0, 0]) if len(bits) >= 32 else 0
+    content = np.packbits(bits[32 : 32 + 8 * size])
+    try:
+        plain = zlib.decompress(content.tobytes()) if 0 < size == len(content) else b""
+        values = np.frombuffer(plain, dtype=_whole(like)).reshape(-1, len(like.levels))
+    except (zlib.error, ValueError):
+        return like.take(slice(0))
+    return like.holding(values)
+
+
 # --- what came back --------------------------------------------------------------------------------------------------
 
 
@@ -209,7 +253,7 @@ def _bags(records: Records) -> NumpyArray:
 
 @dataclass(frozen=True)
 class Back:
-    """Of each record sent: ``taken``, whether it is known again; ``error``, its distance from itself; ``exact``, all right.
+    """Of each record sent: ``taken``, whether it is known again; ``error``, its distance from the original; ``exact``.
 
     ``pool`` is how many rows each could have been taken for.
     """
