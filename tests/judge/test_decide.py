@@ -106,3 +106,11 @@ def test_fingerprints_name_the_finding_not_the_number() -> None:
     assert a.fingerprint == b.fingerprint
     other = decide(measurement(0.1, 0.2).model_copy(update={"target": "u"}), limit(0.2))
     assert other.fingerprint != a.fingerprint
+
+
+@pytest.mark.parametrize(("claimed", "status", "source"), [(0.3, "fail", "claimed"), (5.0, "inconclusive", "default")])
+def test_a_claim_can_only_sharpen_the_limit(claimed: float, status: str, source: str) -> None:
+    finding = decide(measurement(0.5, 2.0, scope={"claimed": claimed}), limit(1.0))
+    assert finding.status.value == status and finding.limit is not None and finding.limit.source == source
+    assert decide(measurement(0.5, 2.0, scope={"claimed": 0.0}), limit(1.0)).status is Status.INCONCLUSIVE
+    assert decide(measurement(0.2, 0.4, worse="lower", scope={"claimed": 0.5}), limit(0.1)).status is Status.FAIL

@@ -12,6 +12,7 @@ from momus.core.records import Caveat, Failure, Finding, Limit, Measurement, Sta
 
 def decide(measurement: Measurement, limit: Limit | None, *, mode: str | None = None) -> Finding:
     """Hold a measurement against its limit; see the module for the rule. ``mode`` defaults to the probe's own."""
+    limit = _sharpened(measurement, limit)
     status, reason = _verdict(measurement, limit)
     return Finding(
         mode=mode or measurement.probe.split("/")[-1].split(".")[0],
@@ -46,6 +47,16 @@ def _verdict(m: Measurement, limit: Limit | None) -> tuple[Status, str]:
         if status is not Status.INCONCLUSIVE and _blocks(caveat, status):
             return Status.INCONCLUSIVE, f"would be a {status.value}, but {caveat.message}"
     return status, reason
+
+
+def _sharpened(m: Measurement, limit: Limit | None) -> Limit | None:
+    """A claim that promises more than the limit asks takes the limit's place; a lax one changes nothing."""
+    claimed = m.scope.get("claimed")
+    if limit is None or isinstance(claimed, bool | str | None) or claimed <= 0:
+        return limit
+    stricter = claimed < limit.value if m.worse == "higher" else claimed > limit.value
+    reason = "the system itself claims as much"
+    return Limit(probe=limit.probe, value=claimed, source="claimed", reason=reason) if stricter else limit
 
 
 def _blocks(caveat: Caveat, status: Status) -> bool:

@@ -40,6 +40,7 @@ VERDICTS = {
 _METRICS = {
     "attack_success_rate": "attack success",
     "tpr_at_1pct_fpr": "tpr@1%fpr",
+    "epsilon_lower_bound": "epsilon, at least",
     "refused_files": "refused files",
     "shift_effect": "shift effect",
     "worst_group_gap": "worst group gap",
@@ -53,6 +54,7 @@ _METRICS = {
 _PLAIN_METRICS = {
     "attack_success_rate": "the share of inputs that could be turned",
     "tpr_at_1pct_fpr": "the share of training records that were recognised at one false alarm in a hundred",
+    "epsilon_lower_bound": "the privacy loss (epsilon) that one training was proven to have at least",
     "refused_files": "the number of files that may run code when they are loaded",
     "shift_effect": "how far the most moved column has moved, from 0 to 1",
     "worst_group_gap": "the gap between the worst-served group and the whole",
@@ -89,6 +91,7 @@ _UNITS = {
     "steps": "step",
     "restarts": "restart",
     "shadows": "shadow model",
+    "canaries": "canary",
     "people": "wearer",
     "queries": "query",
     "n": "input",
