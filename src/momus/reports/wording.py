@@ -49,6 +49,7 @@ _METRICS = {
     "uncovered_share": "uncovered share",
     "misread_share": "photographs misread",
     "stolen_gain": "gain over a linear model",
+    "advantage_over_imputation": "gain over guessing",
 }
 # For readers to whom the name of a metric says nothing.
 _PLAIN_METRICS = {
@@ -62,6 +63,8 @@ _PLAIN_METRICS = {
     "retention": "the share of the accuracy that was kept",
     "proxy_gap": "how far the stated reward overstates the true goal",
     "uncovered_share": "the share of declared conditions that no test exercises",
+    "advantage_over_imputation": "how many more of the sensitive answers are guessed right with the model than from "
+    "everything else that is known",
     "stolen_gain": "the share of what a thief's own simple model gets wrong that the borrowed model sets right, on a "
     "job it was never built for",
     "misread_share": "the share of the photographs that were misread",
@@ -77,6 +80,8 @@ _NOUNS = {
     "reward_hacking": "episode",
     "side_effects": "episode",
     "incomplete_testing": "row",
+    "inversion.attribute": "row",
+    "inversion.leaves": "row",
     "shift": "row",
     "physical": "view",
     "physical.photographs": "photograph",
