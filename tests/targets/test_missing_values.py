@@ -36,7 +36,7 @@ def test_a_function_is_handed_missing_values() -> None:
         return np.column_stack([1 - np.isnan(rows).mean(axis=1), np.isnan(rows).mean(axis=1)])
 
     samples = Samples(X, np.array([0, 1, 1, 0]), columns=COLUMNS, classes=("no", "yes"))
-    target = callable_target(answer, samples=samples, columns=COLUMNS, output="probabilities", missing=True)
+    target: Any = callable_target(answer, samples=samples, columns=COLUMNS, output="probabilities", missing=True)
     assert target.info.missing
     p = target.probabilities(target.encode(HOLED))
     np.testing.assert_allclose(p[:, 1], [2 / 3, 1 / 3])
