@@ -17,6 +17,7 @@ from momus.targets.described import Described
 from momus.targets.spaces import Space
 from momus.targets.torch_net import Net
 from momus.targets.torch_under import Under
+from momus.targets.torch_update import SendsUpdates
 
 Hook = Callable[[NumpyArray, NumpyArray, int], Net]
 
@@ -108,8 +109,8 @@ class TorchScores(TorchOutputs):
             return self.like(x, torch.softmax(self.net.logits(a), dim=1))
 
 
-class Differentiable(TorchOutputs):
-    """Adds gradients."""
+class Differentiable(SendsUpdates, TorchOutputs):
+    """Adds gradients, by the inputs and by the parameters."""
 
     def logits(self, x: Array, /) -> Array:
         return self.scores(x)

@@ -21,7 +21,8 @@ class Net:
     """``module`` in evaluation mode with its parameters frozen, on ``device`` in ``dtype``.
 
     ``reading`` says what it returns; ``k`` how many classes (0 for values); ``rows`` how many rows go through at a
-    time; ``fixed`` the batch size the module insists on, where it does; ``call`` is what is called with a batch.
+    time; ``fixed`` the batch size the module insists on, where it does. ``trained`` names the parameters that were not
+    frozen when the module came in; empty where all were.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Net:
     fixed: int | None = None
     whole: bool = False
     affine: tuple[Tensor, Tensor] | None = None
+    trained: tuple[str, ...] = ()
 
     def feed(self, a: Tensor, *, whole: bool) -> Tensor:
         """Canonical tensor to the module's input, differentiable unless ``whole`` rounds to uint8."""

@@ -191,6 +191,7 @@ def _copied(module: Any, name: str) -> Any:
 
 def _wired(module: Any, where: Space) -> Net:
     tensors = [*module.parameters(), *module.buffers()]
+    trained = tuple(name for name, p in module.named_parameters() if p.requires_grad)
     for p in tensors:
         p.requires_grad_(False)
     device = tensors[0].device if tensors else torch.device("cpu")
@@ -206,7 +207,7 @@ def _wired(module: Any, where: Space) -> Net:
     if affine is not None:
         scale, offset = (torch.as_tensor(v, dtype=dtype, device=device) for v in affine)
         pair = (scale, offset)
-    return Net(where.name, module, where, device, dtype, whole=where.uint8, affine=pair)
+    return Net(where.name, module, where, device, dtype, whole=where.uint8, affine=pair, trained=trained)
 
 
 def _batch(where: Space, samples: Samples | None) -> NumpyArray | None:
