@@ -31,6 +31,8 @@ from momus.targets.torch_module import (
     TorchTargetTrains,
 )
 from momus.targets.torch_net import Net, Reading
+from momus.targets.torch_recipe import Recipe
+from momus.targets.torch_together import ByRecipe, together_of
 
 CACHE = 12 << 20  # bytes of activations that one chunk of rows may hold on the CPU (measured: see docs/targets.md)
 DEVICE_CACHE = 1 << 30
@@ -45,6 +47,7 @@ def torch_target(
     output: Reading | None = None,
     task: Literal["classifier", "regressor"] = "classifier",
     train: Any = None,
+    recipe: Any = None,
     samples: Samples | None = None,
     rows: int | None = None,
     identity: str | None = None,
@@ -56,8 +59,9 @@ def torch_target(
 
     ``input_``: ``shape`` (one sample as the module takes it), ``range``, ``mean``, ``std``, ``channels``, ``size``,
     ``uint8``; see :func:`~momus.targets.spaces.space`. ``output`` says what it returns; without it one batch of at most
-    16 rows of ``samples``, or of random inputs, decides. ``train`` is a function (x as read, y, seed) -> module.
-    ``rows`` bounds a batch; without it the size of the activations decides.
+    16 rows of ``samples``, or of random inputs, decides. ``train`` is a function (x as read, y, seed) -> module,
+    ``recipe`` in its place a :class:`~momus.targets.torch_recipe.Recipe` or its settings, by which several modules can
+    be trained at once. ``rows`` bounds a batch; without it the size of the activations decides.
 
     Raises TargetError where the module cannot be copied, fails on that batch, or does not fit ``classes``.
     Costs five forward passes of at most 16 rows.
@@ -83,13 +87,15 @@ def torch_target(
     elif net.reading == "values" and not net.whole:
         form = TorchRegressor
     hook: Hook | None = None
-    if train is not None:
-        hook = _hook(train, net, batch, wish)
+    if recipe is not None:
+        recipe = Recipe.of(recipe)
+    if train is not None or recipe is not None:
+        hook = _hook(train, net, batch, wish) if recipe is None else _recipe_hook(recipe, net, batch, wish)
         again: dict[type[TorchTarget], Any] = {
             TorchTarget: TorchTargetTrains, TorchScores: TorchScoresTrains, TorchClassifier: TorchClassifierTrains,
             TorchRegressor: TorchRegressorTrains,
         }  # fmt: skip
-        form = again[form]
+        form = again[form] if recipe is None else together_of(again[form])
     randomised = batch is not None and _randomised(net, batch)
     if randomised:
         notes.append("equal inputs gave different outputs: the model is randomised")
@@ -99,6 +105,7 @@ def torch_target(
     if quick is not None:
         notes.append("batch normalisations are folded into the layers before them for the questions of attacks")
     settings = [repr(net.where), net.reading, list(named), net.whole]
+    settings += [] if recipe is None else [recipe.settings()]
     info = TargetInfo(
         name=name,
         task=task,
@@ -370,3 +377,19 @@ def _hook(train: Any, net: Net, batch: NumpyArray | None, wish: Reading | None) 
         return made
 
     return again
+
+
+def _recipe_hook(recipe: Recipe, net: Net, batch: NumpyArray | None, wish: Reading | None) -> Hook:
+    def again(module: Any) -> Net:
+        return prepared(module, net.where, batch, wish, net.k, own=True, rows=net.rows)[0]
+
+    def reading(module: Any) -> Reading:
+        """Of a fresh module: the target's own softmax may have been taken off, so it says nothing of this one."""
+        if batch is None:
+            return net.reading
+        a = torch.from_numpy(batch).to(net.device)
+        with torch.no_grad():
+            out = copy.deepcopy(module).eval()(net.feed(a, whole=net.whole))
+        return _read(out, wish, net.k, net.name, a)[0]
+
+    return ByRecipe(recipe, net, again, reading)

@@ -1,0 +1,256 @@
+"""Trains modules by a declared recipe: one, or many at once as one stack of tensors."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from momus.core.errors import TargetError
+from momus.core.samples import NumpyArray
+from momus.targets.torch_net import Reading
+
+Tensor = Any  # torch is not type-checked here
+
+# Operations of a forward pass of one batch above which a CPU gains nothing by stacking (measured: docs/design/021).
+STACK_FLOPS = 8e6
+MEMORY = 1 << 30  # bytes that the stacked parameters, their state and the activations may take
+BLOCK = 64  # batches whose rows are drawn at a time
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a module is trained: what to build, and plain stochastic gradient descent on the loss that fits its outputs.
+
+    ``build`` makes the untrained module; its weights are drawn from the seed. Rows come in shuffled order,
+    epoch after epoch, in full batches: round(``epochs`` * rows / ``batch``) steps. ``schedule`` brings the rate down to
+    0: not at all, by a straight line, or by half a cosine.
+    """
+
+    build: Callable[[], Any]
+    epochs: int
+    batch: int = 64
+    optimiser: Literal["sgd", "adam", "adamw"] = "sgd"
+    lr: float = 0.1
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+
+    def __post_init__(self) -> None:
+        wrong = [k for k in ("epochs", "batch", "lr") if not getattr(self, k) > 0]
+        if wrong:
+            raise TargetError(f"a recipe's {wrong[0]} must be above 0, not {getattr(self, wrong[0])}")
+
+    @classmethod
+    def of(cls, given: Any) -> Recipe:
+        """A recipe as it is, or from its settings by name."""
+        if isinstance(given, cls):
+            return given
+        try:
+            return cls(**given)
+        except TypeError as error:
+            raise TargetError(f"no recipe: {error}", hint="Give build=, epochs= and what differs from SGD") from error
+
+    def settings(self) -> list[Any]:
+        """What the digest of a target counts; the code of ``build`` is counted with the card's files."""
+        return [self.epochs, self.batch, self.optimiser, self.lr, self.momentum, self.weight_decay, self.schedule]
+
+    def steps(self, rows: int) -> int:
+        return max(1, round(self.epochs * rows / min(self.batch, rows)))
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of a step, as a share of ``lr``."""
+        done = step / steps
+        if self.schedule == "cosine":
+            return (1 + math.cos(math.pi * done)) / 2
+        return 1 - done if self.schedule == "linear" else 1.0
+
+    def made(self, seed: int, device: Any) -> Any:
+        """A fresh module with its weights drawn from ``seed``, in training mode. Torch's generator is put back."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed % 2**63)
+            module = self.build()
+        if not isinstance(module, torch.nn.Module):
+            raise TargetError(f"the recipe's build returned a {type(module).__name__}, not a torch.nn.Module")
+        return module.to(device).train().requires_grad_(True)
+
+    def optimised(self, parameters: Sequence[Tensor]) -> Any:
+        """The optimiser; every one works number by number, so that stacked parameters are trained as single ones."""
+        rest: dict[str, Any] = {"lr": self.lr, "weight_decay": self.weight_decay, "fused": True}
+        if self.optimiser == "sgd":
+            return torch.optim.SGD(parameters, momentum=self.momentum, **rest)
+        return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[self.optimiser](parameters, **rest)
+
+
+def batches(recipe: Recipe, rows: NumpyArray, seed: int) -> Iterator[Tensor]:
+    """Row numbers (BLOCK, batch) of one model's next batches, without end; they depend on rows and seed alone."""
+    where = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.int64))
+    size, generator = min(recipe.batch, len(rows)), torch.Generator().manual_seed(seed % 2**63)
+    ready = where[:0]
+    while True:
+        while len(ready) < BLOCK * size:
+            ready = torch.cat([ready, where[torch.randperm(len(where), generator=generator)]])
+        yield ready[: BLOCK * size].reshape(BLOCK, size)
+        ready = ready[BLOCK * size :]
+
+
+def loss_of(out: Tensor, y: Tensor, reading: Reading) -> Tensor:
+    """Loss of every row. ``out`` (n, k), (n, 1) or (n,) in the module's own reading, ``y`` (n,)."""
+    if out.ndim == 2 and out.shape[1] == 1:
+        out = out[:, 0]
+    if reading == "values":
+        return (out - y.to(out.dtype)) ** 2
+    if out.ndim == 1:
+        wanted = y.to(out.dtype)
+        if reading == "logits":
+            return functional.binary_cross_entropy_with_logits(out, wanted, reduction="none")
+        return functional.binary_cross_entropy(out.clamp(1e-7, 1 - 1e-7), wanted, reduction="none")
+    if reading == "logits":
+        return functional.cross_entropy(out, y, reduction="none")
+    return functional.nll_loss(out.clamp_min(1e-7).log(), y, reduction="none")
+
+
+def train(
+    recipe: Recipe,
+    x: Tensor,
+    y: Tensor,
+    rows: Sequence[NumpyArray],
+    seeds: Sequence[int],
+    reading: Callable[[Any], Reading],
+) -> list[Any]:
+    """One trained module for each set of row numbers. ``x`` is what the module takes, ``y`` classes or values.
+
+    ``reading`` says of an untrained module what it returns. Modules are trained as one stack where that is faster and
+    the module allows it, else one after another; both give the same modules up to rounding, dropout aside.
+    """
+    if any(not len(r) for r in rows):
+        raise TargetError("no rows to train on", hint="Give every model at least one row")
+    modules = [recipe.made(seed, x.device) for seed in seeds]
+    meaning = reading(modules[0])
+    if meaning == "labels":
+        raise TargetError("a module that returns labels has no loss to train by", hint="Return logits")
+    groups: dict[int, list[int]] = {}  # one stack has one batch size
+    for i, r in enumerate(rows):
+        groups.setdefault(min(recipe.batch, len(r)), []).append(i)
+    for size, members in groups.items():
+        alone = len(members) == 1 or not _stacks(modules[members[0]], x, y, size, meaning)
+        most = 1 if alone else _fits(modules[members[0]], x, size)
+        for start in range(0, len(members), most):
+            chunk = members[start : start + most]
+            one = _Single if len(chunk) == 1 else _Stack
+            _run(
+                recipe,
+                one([modules[i] for i in chunk]),
+                x,
+                y,
+                [rows[i] for i in chunk],
+                [seeds[i] for i in chunk],
+                meaning,
+            )
+    return [m.eval() for m in modules]
+
+
+def _run(
+    recipe: Recipe,
+    models: _Single | _Stack,
+    x: Tensor,
+    y: Tensor,
+    rows: Sequence[NumpyArray],
+    seeds: Sequence[int],
+    reading: Reading,
+) -> None:
+    ends = [recipe.steps(len(r)) for r in rows]
+    last, m = max(ends), len(rows)
+    optimiser = recipe.optimised(models.trained)
+    streams = [batches(recipe, r, seed + 1) for r, seed in zip(rows, seeds, strict=True)]
+    with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []), torch.enable_grad():
+        torch.manual_seed(seeds[0] % 2**63)  # dropout
+        for step in range(last):
+            if step % BLOCK == 0:
+                ready = torch.stack([next(s) for s in streams], dim=1).to(x.device)
+            for i in (i for i, end in enumerate(ends) if end == step):
+                models.leave(i)
+            now = ready[step % BLOCK].reshape(-1)
+            out = models(x.index_select(0, now), m)
+            loss = loss_of(out, y.index_select(0, now), reading).sum() * (m / len(now))
+            optimiser.zero_grad()
+            loss.backward()
+            if recipe.schedule != "constant":
+                optimiser.param_groups[0]["lr"] = recipe.lr * recipe.rate(step, last)
+            optimiser.step()
+    for i in (i for i, end in enumerate(ends) if end == last):
+        models.leave(i)
+
+
+class _Single:
+    """One module, trained in place."""
+
+    def __init__(self, modules: Sequence[Any]) -> None:
+        (self.module,) = modules
+        self.trained = [p for p in self.module.parameters() if p.requires_grad]
+
+    def __call__(self, x: Tensor, _models: int) -> Tensor:
+        return self.module(x)
+
+    def leave(self, _i: int) -> None:
+        """It is where it belongs."""
+
+
+class _Stack:
+    """Modules of one build as one: each parameter and buffer is a tensor with a first dimension of models."""
+
+    def __init__(self, modules: Sequence[Any]) -> None:
+        self.modules = modules
+        parameters, self.buffers = torch.func.stack_module_state(list(modules))
+        free = {name for name, p in modules[0].named_parameters() if p.requires_grad}
+        self.parameters = {k: p.detach().requires_grad_(k in free) for k, p in parameters.items()}
+        self.trained = [p for p in self.parameters.values() if p.requires_grad]
+        frame = copy.deepcopy(modules[0])
+
+        def one(parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor) -> Tensor:
+            return torch.func.functional_call(frame, (parameters, buffers), (x,))
+
+        self._all = torch.vmap(one, randomness="different")
+
+    def __call__(self, x: Tensor, models: int) -> Tensor:
+        out = self._all(self.parameters, self.buffers, x.reshape(models, -1, *x.shape[1:]))
+        return out.flatten(0, 1)
+
+    def leave(self, i: int) -> None:
+        """What model ``i`` has learned so far goes into its own module: it has had its share of steps."""
+        with torch.no_grad():
+            for held, stacked in ((self.modules[i].named_parameters(), self.parameters),
+                                  (self.modules[i].named_buffers(), self.buffers)):  # fmt: skip
+                for name, own in held:
+                    own.copy_(stacked[name][i])
+
+
+def _stacks(module: Any, x: Tensor, y: Tensor, size: int, reading: Reading) -> bool:
+    """Whether training as a stack works at all (no branches on values, no recurrent kernels) and pays."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    one = copy.deepcopy(module)
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        one(x[:size])
+    if x.device.type == "cpu" and counter.get_total_flops() > STACK_FLOPS:
+        return False
+    stack = _Stack([copy.deepcopy(module), copy.deepcopy(module)])
+    twice = torch.cat([x[:size], x[:size]])
+    try:
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            loss_of(stack(twice, 2), torch.cat([y[:size], y[:size]]), reading).sum().backward()
+    except (RuntimeError, NotImplementedError):  # what torch.func raises for a module that it cannot map
+        return False
+    return all(p.grad is not None for p in stack.trained)
+
+
+def _fits(module: Any, x: Tensor, size: int) -> int:
+    """How many models a stack may hold: parameters, gradients and two states, and some twenty copies of the input."""
+    weights = sum(p.numel() * p.element_size() for p in module.parameters())
+    return int(max(1, MEMORY // max(1, 5 * weights + 20 * size * x[:1].numel() * x.element_size())))
