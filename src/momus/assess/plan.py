@@ -11,6 +11,7 @@ from momus.assess.power import too_few
 from momus.assess.selection import selected
 from momus.card import SystemCard, Waiver
 from momus.core import digest
+from momus.core.capabilities import abilities
 from momus.core.probe import Probe
 from momus.core.records import Gap
 from momus.core.registry import get_probe, probe_ids
@@ -18,7 +19,7 @@ from momus.judge import limit_for
 from momus.taxonomy import load
 
 # Probes that read files without loading them, and that every other probe of the same target waits for.
-_FILES_ONLY = frozenset({"files", "info"})
+_FILES_ONLY = frozenset({"files", "code", "info"})
 DEFAULT_SECONDS = 600.0
 # How data are read and put to a model. Raise it whenever a reader or an adapter may change a number between releases,
 # so that results stored before are not taken for today's; the release itself is part of the key.
@@ -79,9 +80,8 @@ class Plan:
 
 def is_static(probe: Probe) -> bool:
     """True for a probe that only reads files: it runs before anything is loaded."""
-    from momus.core.capabilities import abilities
-
-    return set(abilities(probe.needs)) <= _FILES_ONLY and "files" in abilities(probe.needs)
+    needed = set(abilities(probe.needs))
+    return needed <= _FILES_ONLY and bool(needed & {"files", "code"})
 
 
 def make_plan(
@@ -177,9 +177,7 @@ def _gap(
     if not chosen:
         return gap("not-selected", "not selected", f"momus assess --only {probe.id}")
     if is_static(probe):
-        if seen is not None and seen.files.get("files"):
-            return None
-        return gap("data", "the target has no artifact files", "Name them under targets[].path or targets[].files")
+        return _static_gap(probe, seen, gap)
     if seen is None or seen.failure is not None:
         failure = (seen.failure if seen else None) or {"message": "not inspected", "hint": "", "code": ""}
         why = "unsafe" if failure["code"] == "target/unsafe-artifact" else "unopened"
@@ -188,6 +186,17 @@ def _gap(
     if lacking:
         return gap("capability", f"the target cannot {in_words(lacking)}", _remedy(lacking, seen.info))
     return _data_gap(probe, seen, gap)
+
+
+def _static_gap(probe: Probe, seen: Inspection | None, gap: Any) -> Gap | None:
+    """What a probe that only reads files has nothing to read of."""
+    held = {} if seen is None else seen.files
+    if "code" in abilities(probe.needs) and not held.get("code"):
+        return gap("data", "no training code is named", _REMEDIES["code"])  # type: ignore[no-any-return]
+    if "files" in abilities(probe.needs) and not held.get("files"):
+        remedy = "Name them under targets[].path or targets[].files"
+        return gap("data", "the target has no artifact files", remedy)  # type: ignore[no-any-return]
+    return None
 
 
 def _unfit(probe: Probe, seen: Inspection, gap: Any) -> Gap | None:

@@ -57,13 +57,14 @@ def _inspect(request: Mapping[str, Any], _emit: Emit) -> dict[str, Any]:
     from dataclasses import asdict
 
     from momus.card import TargetCard
+    from momus.core import usercode
     from momus.core.registry import get_probe
     from momus.targets import open_files
 
     card = TargetCard.model_validate(request["target"])
     body: dict[str, Any] = {}
     try:
-        if card.path or card.files:
+        if card.path or card.files or card.code or usercode.code_file(card.train, Path(request["base"])):
             body["files"] = asdict(open_files(card, Path(request["base"])).info)
         sets = {role: _try_to_read(request, role) for role in request["data"]}
         target = _open(request, sets)

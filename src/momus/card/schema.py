@@ -167,7 +167,7 @@ class TargetCard(Section):
             "callable": (("factory",), "factory: model.py:predict"),
             "object": (("factory",), "factory: model.py:build"),
             "policy": (("factory", "path"), "factory: policy.py:act"),
-            "files": (("path", "files"), "files: [model.pt]"),
+            "files": (("path", "files", "code"), "files: [model.pt]"),
         }
         keys, example = need[self.adapter]
         if not any(getattr(self, key) for key in keys):

@@ -38,9 +38,9 @@ class TargetInfo:
     ``task``: classifier, regressor, generator (gives texts), policy or artifact. ``digest`` is the sha256 over its
     files and settings. ``shape`` is one sample's canonical shape where known. ``low``/``high`` is the canonical range
     for images ([0, 1]) and sound ([-1, 1]); None for tables, whose columns carry their own. ``rate`` is the sampling
-    rate of sound in Hz. ``files`` are the artifact files behind it. ``randomised`` is True where equal inputs gave
-    different outputs when the adapter was opened. ``missing`` is True where the card says that rows with missing
-    values (NaN) are answered.
+    rate of sound in Hz. ``files`` are the artifact files behind it, ``code`` the files of its training code where it is
+    seen as mere files. ``randomised`` is True where equal inputs gave different outputs when the adapter was opened.
+    ``missing`` is True where the card says that rows with missing values (NaN) are answered.
     """
 
     name: str
@@ -57,6 +57,7 @@ class TargetInfo:
     notes: tuple[str, ...] = ()
     randomised: bool = False
     rate: int | None = None
+    code: tuple[str, ...] = ()
     missing: bool = False
 
     def __rich__(self) -> str:

@@ -49,6 +49,7 @@ _METRICS = {
     "uncovered_share": "uncovered share",
     "misread_share": "photographs misread",
     "stolen_gain": "gain over a linear model",
+    "copy_agreement": "copy agrees",
     "advantage_over_imputation": "gain over guessing",
 }
 # For readers to whom the name of a metric says nothing.
@@ -56,6 +57,8 @@ _PLAIN_METRICS = {
     "attack_success_rate": "the share of inputs that could be turned",
     "tpr_at_1pct_fpr": "the share of training records that were recognised at one false alarm in a hundred",
     "epsilon_lower_bound": "the privacy loss (epsilon) that one training was proven to have at least",
+    "strong_leads": "the number of places in the training code from which data could leave or be hidden, to be asked "
+    "about",
     "refused_files": "the number of files that may run code when they are loaded",
     "shift_effect": "how far the most moved column has moved, from 0 to 1",
     "worst_group_gap": "the gap between the worst-served group and the whole",
@@ -67,6 +70,7 @@ _PLAIN_METRICS = {
     "everything else that is known",
     "stolen_gain": "the share of what a thief's own simple model gets wrong that the borrowed model sets right, on a "
     "job it was never built for",
+    "copy_agreement": "the share of inputs that a copy, made from the service's answers alone, answers as the original",
     "misread_share": "the share of the photographs that were misread",
 }
 _PASSED = {
@@ -77,12 +81,14 @@ _PASSED = {
 _NOUNS = {
     "supply_chain": "file",
     "dependencies": "package",
+    "provider.code": "file",
     "reward_hacking": "episode",
     "side_effects": "episode",
     "incomplete_testing": "row",
     "inversion.attribute": "row",
     "inversion.leaves": "row",
     "shift": "row",
+    "stealing": "row",
     "physical": "view",
     "physical.photographs": "photograph",
     "perturbation.characters": "text",

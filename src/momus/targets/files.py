@@ -9,43 +9,57 @@ from pathlib import Path
 from momus.core import digest
 from momus.core.capabilities import TargetInfo
 from momus.core.errors import TargetError
+from momus.methods.code_leads import digest_of, gather
 from momus.targets.described import Described
 
 
 class FilesTarget(Described):
     """Files that somebody downloads, ships or loads."""
 
-    def __init__(self, paths: Sequence[Path], info: TargetInfo) -> None:
+    def __init__(self, paths: Sequence[Path], info: TargetInfo, code: Sequence[Path] = ()) -> None:
         self._paths = tuple(paths)
+        self._code = tuple(code)
         self._info = info
 
     def files(self) -> Sequence[Path]:
         """The files, absolute, in the order given; folders are opened into the files below them, sorted."""
         return self._paths
 
+    def code(self) -> Sequence[Path]:
+        """The files of the training code, with what they import from beside them."""
+        return self._code
+
     @property
     def _what(self) -> str:
         return f"{len(self._paths)} files"
 
 
-def files_target(paths: Sequence[str | Path] | str | Path, *, name: str = "artifacts") -> FilesTarget:
-    """A FilesTarget over files and folders. Raises TargetError for one that is missing or a set that is empty."""
+def files_target(
+    paths: Sequence[str | Path] | str | Path, *, name: str = "artifacts", code: Sequence[str | Path] = ()
+) -> FilesTarget:
+    """A FilesTarget over files and folders, and over training code that is read and never run.
+
+    Raises TargetError for one that is missing or a set that is empty.
+    """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     found: list[Path] = []
     for path in (existing(Path(p)) for p in given):
         found += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    if not found:
+    read = gather([existing(Path(p)) for p in code])
+    if not found and not read:
         raise TargetError("there are no files to look at", place=f"target '{name}'", hint="List files: on the card")
+    digested = digest.of_files(found)
     info = TargetInfo(
         name=name,
         task="artifact",
         adapter="files",
-        digest=digest.of_files(found),
+        digest=digest.of_value([digested, digest_of(read)]) if read else digested,
         modality="file",
         files=tuple(str(p) for p in found),
         output="none",
+        code=tuple(str(p) for p in read),
     )
-    return FilesTarget(found, info)
+    return FilesTarget(found, info, read)
 
 
 def existing(path: Path) -> Path:

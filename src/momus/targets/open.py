@@ -26,8 +26,11 @@ LOOKED_AT = 32  # rows with labels on which an opened classifier is tried
 
 
 def open_files(card: TargetCard, base: Path) -> FilesTarget:
-    """The card's artifact files as a target that loads nothing: what scans look at before anything is opened."""
-    return files_target([base / p for p in ([card.path] if card.path else []) + list(card.files)], name=card.name)
+    """The card's artifact files and training code as a target that loads nothing: what scans look at first."""
+    hook = usercode.code_file(card.train, base)
+    code = [base / p for p in card.code] + ([hook] if hook is not None and hook.is_file() else [])
+    files = [base / p for p in ([card.path] if card.path else []) + list(card.files)]
+    return files_target(files, name=card.name, code=code)
 
 
 def open_target(card: TargetCard, base: Path, *, allow_unsafe: bool = False, samples: Samples | None = None) -> Any:
