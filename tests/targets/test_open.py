@@ -10,11 +10,12 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from momus.card.schema import TargetCard
-from momus.core.capabilities import Gradients, HasFiles, Probabilities, Trains, missing
+from momus.core.capabilities import Gradients, HasFiles, Probabilities, Trains, TrainsTogether, missing
 from momus.core.errors import TargetError, UnsafeArtifact
 from momus.core.samples import Samples
 from momus.methods.losses import loss_gradient
@@ -245,3 +246,38 @@ def test_a_model_that_guesses_is_told(base: Path, order: list[str], warned: bool
     notes = open_target(entry, base, samples=samples).info.notes
     assert any("check the order of the classes" in n for n in notes) == warned
     assert not open_target(entry, base, samples=samples.take(y == 0)).info.notes  # one class says nothing
+
+
+RECIPE = {"epochs": 40, "batch": 30, "lr": 0.02, "optimiser": "adam"}
+
+
+def test_a_recipe_on_the_card_trains_several_modules_together(base: Path) -> None:
+    (base / "weights.pt").write_bytes(b"")
+    torch.save(weights(base), base / "weights.pt")
+    samples = Samples(X, Y, classes=("a", "b", "c"))
+    digests = set()
+    for more in ({}, {"build": "model.py:build"}, {"epochs": 29}):
+        made = card(adapter="torch", factory="model.py:build", path="weights.pt", recipe={**RECIPE, **more})
+        target = open_target(made, base, samples=samples)
+        digests.add(target.info.digest)
+    assert len(digests) == 3
+    assert missing(target, TrainsTogether) == ()
+    one, two = target.retrain_together(X, Y, np.ones((2, 150), dtype=bool), seeds=[1, 2])
+    assert np.mean(one.predict(X) == Y) > 0.9
+    assert np.allclose(one.probabilities(X), target.retrain(X, Y, seed=1).probabilities(X), atol=1e-4)
+    assert not np.allclose(one.probabilities(X), two.probabilities(X), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"adapter": "sklearn", "path": "model.joblib", "recipe": RECIPE},
+        {"adapter": "torch", "path": "model.pt2", "recipe": RECIPE},
+        {"adapter": "torch", "factory": "model.py:build", "train": "model.py:train", "recipe": RECIPE},
+        {"adapter": "torch", "factory": "model.py:build", "recipe": {**RECIPE, "lr": 0}},
+        {"adapter": "torch", "factory": "model.py:build", "recipe": {"lr": 0.1}},
+    ],
+)
+def test_a_recipe_that_cannot_be_followed_is_refused(entries: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="recipe"):
+        card(**entries)

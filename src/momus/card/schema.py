@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from momus.card.domain import TestsCard
 from momus.card.facts import Facts
+from momus.card.recipe import RecipeCard
 from momus.card.section import Positive, Section, Span, Words
 from momus.card.shorthand import data_section, one_or_many, split_code, target_defaults, text_, texts
 from momus.taxonomy.rules import slug_of
@@ -138,6 +139,7 @@ class TargetCard(Section):
     data: dict[str, str] = Field(default_factory=dict, description="role -> name of a data set of this card")
     options: dict[str, JsonValue] = Field(default_factory=dict, description="keyword arguments of the factory")
     service: ServiceCard | None = Field(default=None, description="what callers of the served model see and pay")
+    recipe: RecipeCard | None = Field(default=None, description="how a PyTorch module is trained, many at once")
     code: Texts = Field(default=(), description="training code that somebody else wrote: it is read, never run")
 
     @model_validator(mode="before")
@@ -174,6 +176,12 @@ class TargetCard(Section):
             raise PydanticCustomError(
                 "card/missing-key", "target '{name}' with adapter {adapter} needs {keys}. For example {example}",
                 {"name": self.name, "adapter": self.adapter, "keys": " or ".join(keys), "example": example},
+            )  # fmt: skip
+        builds = self.recipe is None or self.recipe.build or self.factory
+        if self.recipe is not None and (self.adapter != "torch" or self.train or not builds):
+            raise PydanticCustomError(
+                "card/recipe", "target '{name}': a recipe stands in place of train, on a target with adapter torch, "
+                "and needs build, or a factory to build with", {"name": self.name},
             )  # fmt: skip
         if self.adapter == "policy" and not self.env:
             raise PydanticCustomError(
@@ -348,6 +356,7 @@ class SystemCard(Section):
                 for j, name in enumerate(getattr(target, key)):
                     yield self._path((*at, key, j), name)
             code = {"factory": target.factory, "train": target.train, "goal": target.goal}
+            code["recipe.build"] = None if target.recipe is None else target.recipe.build
             for key, address in [*code.items(), *((f"env.{k}", v) for k, v in target.env.items())]:
                 file = split_code(address)[0] if address else None
                 if file:

@@ -140,7 +140,9 @@ def _input(card: TargetCard) -> dict[str, Any]:
 
 def _code_digest(card: TargetCard, base: Path, path: Path | None) -> str:
     """One digest over the artifact and the code that builds it."""
-    files = [f for a in (card.factory, card.train, card.goal) if (f := usercode.code_file(a, base)) and f.is_file()]
+    build = None if card.recipe is None else card.recipe.build
+    addresses = (card.factory, card.train, card.goal, build)
+    files = [f for a in addresses if (f := usercode.code_file(a, base)) and f.is_file()]
     parts = ([path] if path else []) + [existing(base / f) for f in card.files] + files
     return digest.of_value([digest.of_files(p for p in inside(parts) if p.is_file()), card.factory, dict(card.options)])
 
@@ -150,6 +152,18 @@ def _train(card: TargetCard, base: Path) -> Any:
         return None
     function = usercode.load(card.train, base)
     return lambda x, y, seed: function(x, y, seed)
+
+
+def _recipe(card: TargetCard, base: Path) -> Any:
+    """The card's recipe as keyword arguments, with the function that builds an untrained module."""
+    if card.recipe is None:
+        return None
+    address, options = card.recipe.build, {}
+    if address is None:
+        address, options = str(card.factory), dict(card.options)
+    settings = card.recipe.model_dump(exclude={"build"})
+    build = usercode.load(address, base)
+    return {"build": lambda: build(**options), **settings}
 
 
 def _task(card: TargetCard) -> Any:
@@ -209,6 +223,7 @@ def _torch(card: TargetCard, base: Path, path: Path | None, samples: Samples | N
         output=card.output,
         task=_task(card),
         train=_train(card, base),
+        recipe=_recipe(card, base),
         samples=samples,
         identity=_code_digest(card, base, path),
         files=tuple(str(p) for p in [path] if p),
