@@ -66,7 +66,8 @@ def examine(target: Any, trial: Trial, *, rows: int = EXAM) -> Exam:
         far_said = _said(target, far)
     y = None if picked.y is None else np.asarray(picked.y)[: len(said)]
     x, far = x[: len(said)], far[: len(far_said)]
-    return Exam(x.reshape(len(x), -1), said, far.reshape(len(far), -1), far_said, y, kind)  # type: ignore[arg-type]
+    width = int(np.prod(x.shape[1:]))
+    return Exam(x.reshape(-1, width), said, far.reshape(-1, width), far_said, y, kind)  # type: ignore[arg-type]
 
 
 def _said(target: Any, x: NumpyArray) -> NumpyArray:

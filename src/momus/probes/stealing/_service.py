@@ -25,11 +25,13 @@ class Service:
     """The target as a caller meets it: flat rows in, answers out as ``view`` shows them, every query noted.
 
     ``ask`` gives (n, k) probabilities, one-hot rows where only the class is shown, or (n, 1) values of a regressor. It
-    also gives the rows as they arrived: pixels are rounded to whole steps on their way.
+    also gives the rows as they arrived: pixels are rounded to whole steps on their way. ``quota`` is the most queries
+    that the thief may make.
     """
 
-    def __init__(self, target: Any, samples: Samples, view: View) -> None:
+    def __init__(self, target: Any, samples: Samples, view: View, quota: int | None = None) -> None:
         self.target = target
+        self.quota = quota
         self.view = view if gives_probabilities(target) or target.info.task == "regressor" else View(labels=True)
         self.shape = to_numpy(target.encode(samples.x[:1])).shape[1:]
         self.ranges = ranges_of(target, samples)
@@ -37,11 +39,22 @@ class Service:
         self.said: list[NumpyArray] = []
 
     @property
+    def regressor(self) -> bool:
+        return bool(self.target.info.task == "regressor")
+
+    @property
+    def outputs(self) -> int:
+        """Columns of an answer: classes, or 1."""
+        return 1 if self.regressor else len(self.target.info.classes)
+
+    @property
     def queries(self) -> int:
         return sum(map(len, self.asked))
 
     def ask(self, rows: NumpyArray) -> tuple[NumpyArray, NumpyArray]:
         """(rows as they arrived (n, d), answers). BudgetSpent before a query too many."""
+        if self.quota is not None and self.queries + len(rows) > self.quota:
+            raise BudgetSpent
         native = self.target.encode(self.target.decode(np.reshape(rows, (len(rows), *self.shape))))
         if self.target.info.task == "regressor":
             answers = to_numpy(self.target.predict(native)).reshape(-1, 1).astype(float)
@@ -54,6 +67,21 @@ class Service:
         self.asked.append(arrived)
         self.said.append(seen[:, 0] if self.target.info.task == "regressor" else seen.argmax(axis=1))
         return arrived, seen
+
+    def some(self, rows: NumpyArray, portion: int = 64) -> tuple[NumpyArray, NumpyArray]:
+        """As ``ask``, for as many of the rows as the quota and the budget allow."""
+        parts = []
+        for i in range(0, len(rows), portion):
+            try:
+                parts.append(self.ask(rows[i : i + portion]))
+            except BudgetSpent:
+                if portion == 1:
+                    break
+                parts.append(self.some(rows[i : i + portion], max(1, portion // 8)))
+                break
+        width = max(1, len(self.target.info.classes))
+        parts = parts or [(np.zeros((0, self.ranges.width)), np.zeros((0, width)))]
+        return np.concatenate([a for a, _ in parts]), np.concatenate([b for _, b in parts])
 
     def stream(self) -> tuple[NumpyArray, NumpyArray]:
         """All rows asked so far, flat, and their classes or values."""
@@ -75,12 +103,14 @@ def ranges_of(target: Predicts, samples: Samples) -> Ranges:
 Attack = Callable[[Service], Stage]
 
 
-def under_other_views(target: Any, samples: Samples, attack: Attack, views: Sequence[View]) -> list[tuple[View, Stage]]:
-    """The last copy of the same attack under each view, as far as the budget goes."""
+def under_other_views(
+    target: Any, samples: Samples, attack: Attack, views: Sequence[View], quota: int | None = None
+) -> list[tuple[View, Stage]]:
+    """The last copy of the same attack under each view, as far as the budget goes; each has its own ``quota``."""
     found = []
     for view in views:
         try:
-            found.append((view, attack(Service(target, samples, view))))
+            found.append((view, attack(Service(target, samples, view, quota))))
         except BudgetSpent:
             break
     return found
