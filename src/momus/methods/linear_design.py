@@ -101,7 +101,7 @@ def design(ranges: Ranges, rows: NumpyArray) -> Design:
 
     A column that cannot move, or a category that stands alone, says nothing and is left out.
     """
-    data = np.asarray(rows, dtype=np.float64).reshape(len(rows), -1)
+    data = np.asarray(rows, dtype=np.float64)
     moves = ranges.measured & (ranges.high > ranges.low)
     numbers = np.flatnonzero(moves)
     low, high = ranges.low[numbers], ranges.high[numbers]
