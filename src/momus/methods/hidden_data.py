@@ -122,7 +122,7 @@ def get_signs(flat: NumpyArray, count: int) -> NumpyArray:
 
 def correlation(a: NumpyArray, b: NumpyArray) -> float:
     """Pearson's correlation, 0 where either side is constant."""
-    a, b = np.asarray(a, dtype=float) - np.mean(a), np.asarray(b, dtype=float) - np.mean(b)
+    a, b = (np.ravel(np.asarray(v, dtype=float)) - np.mean(v) for v in (a, b))
     norm = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / norm if norm > 0 else 0.0
 
