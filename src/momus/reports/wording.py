@@ -51,6 +51,7 @@ _METRICS = {
     "stolen_gain": "gain over a linear model",
     "copy_agreement": "copy agrees",
     "advantage_over_imputation": "gain over guessing",
+    "rows_recovered": "rows recovered",
 }
 # For readers to whom the name of a metric says nothing.
 _PLAIN_METRICS = {
@@ -66,6 +67,8 @@ _PLAIN_METRICS = {
     "retention": "the share of the accuracy that was kept",
     "proxy_gap": "how far the stated reward overstates the true goal",
     "uncovered_share": "the share of declared conditions that no test exercises",
+    "rows_recovered": "the share of a client's own rows that could be picked out of a hundred by what its "
+    "update gives away",
     "advantage_over_imputation": "how many more of the sensitive answers are guessed right with the model than from "
     "everything else that is known",
     "stolen_gain": "the share of what a thief's own simple model gets wrong that the borrowed model sets right, on a "
@@ -87,6 +90,7 @@ _NOUNS = {
     "incomplete_testing": "row",
     "inversion.attribute": "row",
     "inversion.leaves": "row",
+    "inversion.update": "row",
     "shift": "row",
     "stealing": "row",
     "physical": "view",
@@ -102,6 +106,7 @@ _UNITS = {
     "steps": "step",
     "restarts": "restart",
     "shadows": "shadow model",
+    "clients": "client",
     "canaries": "canary",
     "people": "wearer",
     "queries": "query",
