@@ -17,8 +17,12 @@ import numpy as np
 from momus.core.samples import NumpyArray
 from momus.methods import copying_network
 
-FLOOR = 1e-4  # what a probability of nought counts as, where logarithms are fitted
-TABLE_KINDS = ("line", "tree", "forest", "boosting", "network")
+FLOOR = 0.01  # what a lower probability counts as where trees are fitted to logarithms: far tails decide nothing
+LEAST = 1e-9  # the same for a line, which is straight in the tails too
+OF_LABELS = " of labels"  # ending of kinds that forget the probabilities
+AND = " and "  # between the kinds of a committee
+CLOSE = 0.02  # kinds this near to the best may join it
+TABLE_KINDS = ("line", "tree", "forest", "boosting", "network", "boosting of labels")
 
 
 class Copy(Protocol):
@@ -44,6 +48,10 @@ class Learner:
 
     def fit(self, kind: str, x: NumpyArray, answers: NumpyArray, seed: int) -> Copy:
         """One copy of that kind."""
+        if AND in kind:
+            return _Committee([self.fit(k, x, answers, seed) for k in kind.split(AND)])
+        if kind.endswith(OF_LABELS):
+            kind, answers = kind.removesuffix(OF_LABELS), hard(answers)
         if kind == "network":
             rng = np.random.default_rng(seed)
             return copying_network.fit(x, answers, rng=rng, codes=self.codes)
@@ -63,24 +71,30 @@ class Learner:
         """The kind that agrees most on answers it was not fitted on, by cross-validation, with its agreement.
 
         ``judged`` marks the rows whose held-out answers count: those drawn at random, not those chosen because the
-        copy was unsure of them. Of equals the simpler kind, which stands first, is taken.
+        copy was unsure of them. Up to three kinds about as good as the best are also tried as a committee.
         """
         kinds = tuple(kinds) or self.kinds
+        if is_hard(answers):
+            kinds = tuple(k for k in kinds if not k.endswith(OF_LABELS))
         counted = judged if judged.sum() >= 30 else np.ones(len(x), dtype=bool)
         if len(x) < 2 * folds or (len(kinds) == 1 and self.modality != "table"):
             return Choice(kinds[0], {}, int(counted.sum()))
         fold = np.random.default_rng(seed).permutation(len(x)) % folds
         says = answers.argmax(1)
-        found = {}
+        held = {kind: np.zeros(answers.shape) for kind in kinds}
         for kind in kinds:
-            right = np.zeros(len(x), dtype=bool)
             for f in range(folds):
-                rest, held = fold != f, fold == f
-                copy = self.fit(kind, x[rest], answers[rest], seed)
-                right[held] = copy.scores(x[held]).argmax(1) == says[held]
-            found[kind] = float(right[counted].mean())
+                rest = fold != f
+                held[kind][~rest] = _soft(self.fit(kind, x[rest], answers[rest], seed).scores(x[~rest]))
+        found = {kind: float((p.argmax(1) == says)[counted].mean()) for kind, p in held.items()}
         best = max(found.values())
-        kind = next(k for k in kinds if found[k] >= best - 0.5 / max(1, int(counted.sum())))
+        good = [k for k in sorted(kinds, key=lambda k: -found[k]) if found[k] >= best - CLOSE][:3]
+        if len(good) > 1:
+            together = sum(held[k] for k in good)
+            found[AND.join(good)] = float((np.asarray(together).argmax(1) == says)[counted].mean())
+        # Of equals the first: single kinds stand before the committee, and simple ones before others.
+        best = max(found.values())
+        kind = next(k for k in found if found[k] >= best)
         return Choice(kind, found, int(counted.sum()))
 
 
@@ -93,7 +107,7 @@ class Choice:
     n: int
 
 
-def log_odds(answers: NumpyArray, floor: float = FLOOR) -> NumpyArray:
+def log_odds(answers: NumpyArray, floor: float) -> NumpyArray:
     """(n, k) log-probabilities, centred in each row: what a linear or boosted copy is fitted to."""
     z = np.log(np.clip(answers, floor, None))
     out: NumpyArray = z - z.mean(1, keepdims=True)
@@ -102,7 +116,7 @@ def log_odds(answers: NumpyArray, floor: float = FLOOR) -> NumpyArray:
 
 def hard(answers: NumpyArray) -> NumpyArray:
     """The same answers as ones and zeros: labels alone."""
-    return np.eye(answers.shape[1])[answers.argmax(1)]
+    return np.asarray(np.eye(answers.shape[1])[answers.argmax(1)])
 
 
 def is_hard(answers: NumpyArray) -> bool:
@@ -115,6 +129,22 @@ def spread_codes(x: NumpyArray, codes: Mapping[int, Sequence[float]]) -> NumpyAr
     plain = [i for i in range(x.shape[1]) if i not in codes]
     parts = [x[:, plain], *((x[:, [c]] == np.asarray(values)[None, :]).astype(float) for c, values in codes.items())]
     return np.concatenate(parts, axis=1)
+
+
+@dataclass(frozen=True)
+class _Committee:
+    """Copies of several kinds, whose probabilities are averaged."""
+
+    members: Sequence[Copy]
+
+    def scores(self, x: NumpyArray, /) -> NumpyArray:
+        mean = np.mean([_soft(m.scores(x)) for m in self.members], axis=0)
+        return np.asarray(np.log(np.clip(mean, 1e-12, None)))
+
+
+def _soft(scores: NumpyArray) -> NumpyArray:
+    out: NumpyArray = copying_network.softmax(scores) if len(scores) else scores
+    return out
 
 
 class _Table:
@@ -136,7 +166,7 @@ class _Table:
                 self.seen = np.unique(says)
                 self.model = None if len(self.seen) < 2 else _classifier(kind, len(x), seed).fit(design, says)
             else:
-                self.model = _regressor(kind, seed).fit(design, log_odds(answers))
+                self.model = _scored(kind, design, answers, seed)
 
     def _filled(self, design: NumpyArray) -> NumpyArray:
         return np.where(np.isfinite(design), design, self.fill)
@@ -153,6 +183,16 @@ class _Table:
             0.0 if self.model is None else np.log(np.clip(self.model.predict_proba(design), FLOOR, None))
         )
         return out
+
+
+def _scored(kind: str, design: NumpyArray, answers: NumpyArray, seed: int) -> Any:
+    """A regression on log-odds. A line weighs each row by how much a rounded answer still says about it."""
+    model = _regressor(kind, seed)
+    if kind != "line":
+        return model.fit(design, log_odds(answers, FLOOR))
+    top = answers.max(1)
+    weight = np.maximum(top * (1 - top), 1e-6) ** 2
+    return model.fit(design, log_odds(answers, LEAST), ridge__sample_weight=weight)
 
 
 class _Boosted:

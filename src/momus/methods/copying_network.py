@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -19,6 +19,16 @@ from momus.core.samples import NumpyArray
 LARGEST_SIDE = 32  # pictures are averaged down to this before the first convolution
 
 
+class Go(NamedTuple):
+    """Which slopes a step back needs: by the parameters, by the inputs."""
+
+    parameters: bool
+    inputs: bool
+
+
+_TO_INPUTS, _BOTH, _FIRST = Go(False, True), Go(True, True), Go(True, False)
+
+
 class _Layer(Protocol):
     """``forward`` gives outputs and what ``backward`` needs; ``backward`` gives the slope by inputs and parameters."""
 
@@ -26,7 +36,7 @@ class _Layer(Protocol):
 
     def forward(self, x: NumpyArray) -> tuple[NumpyArray, Any]: ...
 
-    def backward(self, kept: Any, slope: NumpyArray, wanted: bool) -> tuple[NumpyArray, list[NumpyArray]]: ...
+    def backward(self, kept: Any, slope: NumpyArray, go: Go) -> tuple[NumpyArray, list[NumpyArray]]: ...
 
 
 class _Dense:
@@ -38,9 +48,9 @@ class _Dense:
     def forward(self, x: NumpyArray) -> tuple[NumpyArray, Any]:
         return x @ self.parameters[0] + self.parameters[1], x
 
-    def backward(self, kept: Any, slope: NumpyArray, wanted: bool) -> tuple[NumpyArray, list[NumpyArray]]:
-        by = [kept.T @ slope, slope.sum(0)] if wanted else []
-        return slope @ self.parameters[0].T, by
+    def backward(self, kept: Any, slope: NumpyArray, go: Go) -> tuple[NumpyArray, list[NumpyArray]]:
+        by = [kept.T @ slope, slope.sum(0)] if go.parameters else []
+        return (slope @ self.parameters[0].T if go.inputs else slope), by
 
 
 class _Relu:
@@ -51,7 +61,7 @@ class _Relu:
         alive = x > 0
         return x * alive, alive
 
-    def backward(self, kept: Any, slope: NumpyArray, wanted: bool) -> tuple[NumpyArray, list[NumpyArray]]:
+    def backward(self, kept: Any, slope: NumpyArray, go: Go) -> tuple[NumpyArray, list[NumpyArray]]:
         return slope * kept, []
 
 
@@ -65,18 +75,21 @@ class _Convolution:
 
     def forward(self, x: NumpyArray) -> tuple[NumpyArray, Any]:
         n, h, w, c = x.shape
-        padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+        padded = np.zeros((n, h + 2, w + 2, c), dtype=x.dtype)
+        padded[:, 1 : h + 1, 1 : w + 1] = x
         windows = sliding_window_view(padded, (3, 3), axis=(1, 2))[:, ::2, ::2]  # (n, h', w', c, 3, 3)
         rows, columns = windows.shape[1:3]
         flat = np.ascontiguousarray(windows.transpose(0, 1, 2, 4, 5, 3)).reshape(n * rows * columns, 9 * c)
         out = flat @ self.parameters[0] + self.parameters[1]
         return out.reshape(n, rows, columns, -1), (flat, (n, h, w, c))
 
-    def backward(self, kept: Any, slope: NumpyArray, wanted: bool) -> tuple[NumpyArray, list[NumpyArray]]:
+    def backward(self, kept: Any, slope: NumpyArray, go: Go) -> tuple[NumpyArray, list[NumpyArray]]:
         flat, (n, h, w, c) = kept
         _, rows, columns, outputs = slope.shape
         g = slope.reshape(-1, outputs)
-        by = [flat.T @ g, g.sum(0)] if wanted else []
+        by = [flat.T @ g, g.sum(0)] if go.parameters else []
+        if not go.inputs:
+            return slope, by
         pieces = (g @ self.parameters[0].T).reshape(n, rows, columns, 3, 3, c)
         back = np.zeros((n, h + 2, w + 2, c), dtype=slope.dtype)
         for i in range(3):
@@ -92,7 +105,7 @@ class _Flatten:
     def forward(self, x: NumpyArray) -> tuple[NumpyArray, Any]:
         return x.reshape(len(x), -1), x.shape
 
-    def backward(self, kept: Any, slope: NumpyArray, wanted: bool) -> tuple[NumpyArray, list[NumpyArray]]:
+    def backward(self, kept: Any, slope: NumpyArray, go: Go) -> tuple[NumpyArray, list[NumpyArray]]:
         return slope.reshape(kept), []
 
 
@@ -113,7 +126,7 @@ class _Pixels:
             x = x[:, :, : h // b * b, : w // b * b].reshape(n, c, h // b, b, w // b, b).mean((3, 5))
         return np.ascontiguousarray(x.transpose(0, 2, 3, 1)) * 2 - 1, kept
 
-    def backward(self, kept: Any, slope: NumpyArray, wanted: bool) -> tuple[NumpyArray, list[NumpyArray]]:
+    def backward(self, kept: Any, slope: NumpyArray, go: Go) -> tuple[NumpyArray, list[NumpyArray]]:
         g = 2 * slope.transpose(0, 3, 1, 2)
         b = self.block
         if b == 1:
@@ -149,7 +162,7 @@ class _Columns:
         spread = [x[:, column][:, None] == values[None, :] for column, values in self.codes.items()]
         return np.concatenate([z, np.arcsinh(10 * z) / 2, *spread], axis=1).astype(np.float32), (z, inside, x.shape)
 
-    def backward(self, kept: Any, slope: NumpyArray, wanted: bool) -> tuple[NumpyArray, list[NumpyArray]]:
+    def backward(self, kept: Any, slope: NumpyArray, go: Go) -> tuple[NumpyArray, list[NumpyArray]]:
         z, inside, shape = kept
         d = len(self.plain)
         by = slope[:, :d] + slope[:, d : 2 * d] * 5 / np.sqrt(1 + 100 * z * z)
@@ -201,7 +214,7 @@ class Network:
             out, kept = self._forward(x[i : i + batch])
             g = slope[i : i + batch].astype(out.dtype)
             for layer, held in zip(reversed(self.layers), reversed(kept), strict=True):
-                g, _ = layer.backward(held, g, False)
+                g, _ = layer.backward(held, g, _TO_INPUTS)
             parts.append(g)
         return np.concatenate(parts) if parts else np.zeros_like(x)
 
@@ -235,6 +248,7 @@ def fit(
     size = min(used.batch, max(8, len(x) // 4))
     total = max(1, min(used.steps, used.epochs * max(1, len(x) // size)))
     adam = _Adam([p for layer in layers for p in layer.parameters], used.rate, used.decay)
+    first = next(i for i, layer in enumerate(layers) if layer.parameters)
     order = rng.permutation(len(x))
     start = 0
     for step in range(total):
@@ -244,11 +258,11 @@ def fit(
         start += size
         out, kept = made._forward(x[rows])
         g = (softmax(out) - target[rows]) / len(rows)
-        slopes: list[list[NumpyArray]] = []
-        for layer, held in zip(reversed(layers), reversed(kept), strict=True):
-            g, by = layer.backward(held, g, True)
-            slopes.append(by)
-        adam.step([s for by in reversed(slopes) for s in by], 0.5 * (1 + np.cos(np.pi * step / total)))
+        slopes: list[NumpyArray] = []
+        for i in range(len(layers) - 1, first - 1, -1):
+            g, by = layers[i].backward(kept[i], g, _FIRST if i == first else _BOTH)
+            slopes = by + slopes
+        adam.step(slopes, 0.5 * (1 + np.cos(np.pi * step / total)))
     made.steps = total
     return made
 

@@ -19,6 +19,7 @@ from momus.methods.copying_rows import Space, near_the_boundary, stages_of, unsu
 Ask = Callable[[NumpyArray], NumpyArray]
 View = Callable[[NumpyArray], NumpyArray]
 Told = Callable[[float, str], None]
+Move = Callable[[NumpyArray, NumpyArray], NumpyArray]
 RESERVOIR = 400  # rows that Jacobian augmentation steps from in one round, once there are that many
 
 
@@ -142,9 +143,7 @@ def _candidates(theft: Theft, space: Space, n: int, rng: np.random.Generator) ->
     return np.concatenate(parts)
 
 
-def along_gradients(
-    thief: Thief, seeds: NumpyArray, step: Callable[[NumpyArray, NumpyArray], NumpyArray], *, turn: int = 3
-) -> Theft:
+def along_gradients(thief: Thief, seeds: NumpyArray, step: Move, *, turn: int = 3) -> Theft:
     """Jacobian augmentation (Papernot et al. 2017, arXiv:1602.02697) from a few seed rows.
 
     In each round a network is trained on all answers, and every row (or RESERVOIR of them, once there are more) is
