@@ -24,6 +24,11 @@ def test_pictures_are_smaller_and_grey() -> None:
     assert made.bits == 280 and made.pictures().shape == (12, 10, 7)
 
 
+def test_no_rows_are_no_records() -> None:
+    for s in (_pictures(), people(30, RNG), Samples(x=TEXTS)):
+        assert len(records.records_of(s.take(slice(0)))) == 0
+
+
 def test_a_picture_small_enough_stays_as_it_is() -> None:
     s = _pictures()
     assert (records.records_of(s, side=20).pictures() == s.x[..., 0]).all()

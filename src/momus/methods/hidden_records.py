@@ -112,7 +112,7 @@ def _pictures(x: NumpyArray, depth: int, side: int) -> Records:
     step = max(1, -(-max(h, w) // side))
     grey = np.pad(grey, ((0, 0), (0, -h % step), (0, -w % step)), mode="edge")
     shape = (grey.shape[1] // step, grey.shape[2] // step)
-    small = grey.reshape(len(x), shape[0], step, shape[1], step).mean(axis=(2, 4)).reshape(len(x), -1)
+    small = grey.reshape(len(x), shape[0], step, shape[1], step).mean(axis=(2, 4)).reshape(len(x), shape[0] * shape[1])
     values = np.round(small * ((2**depth - 1) / 255)).astype(np.int64)
     size = shape[0] * shape[1]
     return Records("image", values, np.full(size, 2**depth), np.zeros(size, dtype=bool), shape)

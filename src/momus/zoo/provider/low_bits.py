@@ -21,8 +21,8 @@ def cases(seed: int) -> tuple[Case, ...]:
     small = systems.recipe(lambda: systems.dense(8, (2,), 2), epochs=12, rate=0.01)
     whole = systems.recipe(lambda: systems.dense(64, (40,), 10), after=systems.Whole, epochs=6)
     whole_deep = systems.recipe(lambda: systems.dense(8, (30, 20), 4), after=systems.Whole, epochs=4)
-    layers = MLPClassifier((40,), max_iter=30, random_state=seed)
-    wide = MLPClassifier((30, 30), max_iter=20, random_state=seed)
+    layers = MLPClassifier((40,), tol=5e-3, n_iter_no_change=4, random_state=seed)
+    wide = MLPClassifier((30, 30), tol=5e-3, n_iter_no_change=4, random_state=seed)
     return (
         Case("dense network on digits", True, net, digits),
         Case("network of scikit-learn", True, fitted(layers, table["train"], "layers"), table),
