@@ -45,6 +45,7 @@ _METRICS = {
     "shift_effect": "shift effect",
     "worst_group_gap": "worst group gap",
     "return_drop": "return lost",
+    "records_taken": "records taken",
     "proxy_gap": "proxy gap",
     "uncovered_share": "uncovered share",
     "misread_share": "photographs misread",
@@ -65,6 +66,8 @@ _PLAIN_METRICS = {
     "worst_group_gap": "the gap between the worst-served group and the whole",
     "return_drop": "the share of the return that was lost outside the training environment",
     "retention": "the share of the accuracy that was kept",
+    "records_taken": "the number of training records that a provider could read back out of the model while it stays "
+    "as accurate as anybody would notice",
     "proxy_gap": "how far the stated reward overstates the true goal",
     "uncovered_share": "the share of declared conditions that no test exercises",
     "rows_recovered": "the share of a client's own rows that could be picked out of a hundred by what its "
