@@ -120,6 +120,27 @@ class Reading:
     threshold: float
 
 
+@dataclass(frozen=True)
+class Split:
+    """Row indices of both sides: those that signal and threshold are chosen on, and those they are judged on."""
+
+    member_tune: NumpyArray
+    other_tune: NumpyArray
+    member_keep: NumpyArray
+    other_keep: NumpyArray
+
+
+def split_rows(members: int, others: int, rng: np.random.Generator, share: float = 0.25) -> Split:
+    """``share`` of the rows of each side, drawn at random, to choose on; the rest, in order, to judge on."""
+    order = [rng.permutation(n) for n in (members, others)]
+    cut = [int(len(o) * share) for o in order]
+    (tune_in, tune_out), (keep_in, keep_out) = (
+        [o[:c] for o, c in zip(order, cut, strict=True)],
+        [np.sort(o[c:]) for o, c in zip(order, cut, strict=True)],
+    )
+    return Split(tune_in, tune_out, keep_in, keep_out)
+
+
 def choose_signal(
     member: Mapping[str, NumpyArray],
     other: Mapping[str, NumpyArray],
@@ -129,31 +150,31 @@ def choose_signal(
     other_class: NumpyArray,
     share: float = 0.25,
     fixed: str = "",
+    split: Split | None = None,
+    default: str = "modified_entropy",
 ) -> Reading:
     """Choose signal and threshold on ``share`` of the rows of each side; hand back the scores of the rest.
 
     Each signal also competes after centring on the median non-member of its class (per-class thresholds, Song &
     Mittal), the medians coming from the choosing rows alone. Nothing that was chosen sees the rows it is judged on.
-    The criterion is the mean true-positive rate at 1, 5 and 10 % false positives. ``fixed`` names the signal instead.
+    The criterion is the mean true-positive rate at 1, 5 and 10 % false positives. ``fixed`` names the signal instead,
+    ``default`` the one for too few rows; ``split`` was made before, where a signal was learned on the choosing rows.
     """
-    order = [rng.permutation(len(next(iter(s.values())))) for s in (member, other)]
-    cut = [int(len(o) * share) for o in order]
-    tune, keep = (
-        [o[:c] for o, c in zip(order, cut, strict=True)],
-        [np.sort(o[c:]) for o, c in zip(order, cut, strict=True)],
-    )
+    split = split or split_rows(len(next(iter(member.values()))), len(next(iter(other.values()))), rng, share)
+    tune, keep = (split.member_tune, split.other_tune), (split.member_keep, split.other_keep)
+    fewest = min(map(len, tune))
     candidates = {k: (np.asarray(member[k]), np.asarray(other[k])) for k in member}
     for name in list(candidates):
         m, o = candidates[name]
         shift = _class_medians(o[tune[1]], other_class[tune[1]], int(max(member_class.max(), other_class.max())) + 1)
         candidates[f"{name} per class"] = (m - shift[member_class], o - shift[other_class])
-    if fixed or min(cut) < 25:  # too few to choose on: the published default
-        best = fixed or "modified_entropy"
+    if fixed or fewest < 25:  # too few to choose on: the published default
+        best = fixed or default
     else:
         strength = {k: _strength(m[tune[0]], o[tune[1]]) for k, (m, o) in candidates.items()}
         best = max(strength, key=lambda k: strength[k])
     m, o = candidates[best]
-    threshold = roc.best_threshold(m[tune[0]], o[tune[1]]) if min(cut) >= 1 else 0.0
+    threshold = roc.best_threshold(m[tune[0]], o[tune[1]]) if fewest >= 1 else 0.0
     return Reading(best, m[keep[0]], o[keep[1]], keep[0], keep[1], threshold)
 
 

@@ -18,23 +18,39 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from momus.core.samples import Column, NumpyArray, Samples
 
+REACH = 2.0  # of a wave: the shorter, the more does a row stand for itself alone
 _NORMAL = NormalDist()
 
 
 class PrivateLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Two classes, full batches, clipped and noised gradients. ``noise`` 0 is the same training without privacy.
 
+    The line is drawn through ``width`` waves of the columns, the same for all: enough of them can remember every row.
     ``scale`` divides the noisy sum and is a constant: the number of rows is nobody's business either.
     """
 
     def __init__(
-        self, rounds: int = 60, noise: float = 0.0, rate: float = 1.0, scale: float = 500.0, random_state: int = 0
+        self,
+        rounds: int = 40,
+        noise: float = 0.0,
+        rate: float = 1.0,
+        scale: float = 500.0,
+        width: int = 1000,
+        random_state: int = 0,
     ) -> None:
-        self.rounds, self.noise, self.rate, self.scale, self.random_state = rounds, noise, rate, scale, random_state
+        self.rounds, self.noise, self.rate, self.scale = rounds, noise, rate, scale
+        self.width, self.random_state = width, random_state
+
+    def _waves(self, x: NumpyArray) -> NumpyArray:
+        rng = np.random.default_rng(0)
+        x = np.asarray(x, dtype=float)
+        slopes, phases = rng.normal(size=(x.shape[1], self.width)), rng.uniform(0, 2 * np.pi, self.width)
+        made: NumpyArray = np.sqrt(2 / self.width) * np.cos(REACH * x @ slopes + phases)
+        return made
 
     def fit(self, x: NumpyArray, y: NumpyArray) -> PrivateLogistic:
         rng = np.random.default_rng(self.random_state)
-        x, y = np.asarray(x, dtype=float), np.asarray(y)
+        x, y = self._waves(x), np.asarray(y)
         self.classes_ = np.array([0, 1])
         length = np.linalg.norm(x, axis=1)
         w = np.zeros(x.shape[1])
@@ -47,7 +63,7 @@ class PrivateLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, x: NumpyArray) -> NumpyArray:
-        p = 1 / (1 + np.exp(-np.clip(np.asarray(x, dtype=float) @ self.coef_, -40, 40)))
+        p = 1 / (1 + np.exp(-np.clip(self._waves(x) @ self.coef_, -40, 40)))
         return np.column_stack([1 - p, p])
 
     def predict(self, x: NumpyArray) -> NumpyArray:
@@ -78,6 +94,11 @@ def epsilon_at(mu: float, delta: float) -> float:
     return high
 
 
+def largest_area(mu: float) -> float:
+    """Largest area under a ROC curve that mu-Gaussian privacy permits."""
+    return _NORMAL.cdf(mu / math.sqrt(2)) if mu < math.inf else 1.0
+
+
 @dataclass(frozen=True)
 class Twin:
     """A target with the rows that it was trained on and others, and the privacy that its training keeps."""
@@ -95,24 +116,24 @@ class Twin:
         """The bound on attacks that tell a training row from another row: the two have changed places."""
         return most_found(2 * self.mu, rate)
 
+    @property
+    def largest_area(self) -> float:
+        return largest_area(2 * self.mu)
 
-def twin(seed: int, *, mu: float = 0.3, rows: int = 600, columns: int = 1000, rounds: int = 60) -> Twin:
-    """Rows in so many directions that training without noise learns each by heart. ``mu`` of infinity: no noise."""
+
+def twin(seed: int, *, mu: float = 0.3, rows: int = 900, rounds: int = 40) -> Twin:
+    """Rows that training without noise learns each by heart. ``mu`` of infinity: no noise."""
     from momus.zoo.tables import fitted
 
     rng = np.random.default_rng(seed)
-    slope = rng.normal(size=columns)
-    train, test = (_rows(rows, slope, rng, name) for name in ("train", "test"))
+    train, test = (_rows(rows, rng, name) for name in ("train", "test"))
     private = not math.isinf(mu)
-    model = PrivateLogistic(
-        rounds, math.sqrt(rounds) / mu if private else 0.0, 1.0 if private else 20.0, rows, random_state=seed
-    )
+    noise, rate = (math.sqrt(rounds) / mu, 2.0) if private else (0.0, 400.0)
+    model = PrivateLogistic(rounds, noise, rate, rows, random_state=seed)
     return Twin(fitted(model, train, "private" if private else "bare"), train, test, mu)
 
 
-def _rows(n: int, slope: NumpyArray, rng: np.random.Generator, name: str) -> Samples:
-    x = rng.normal(size=(n, len(slope)))
-    y = (x @ slope / np.linalg.norm(slope) + rng.normal(size=n) > 0).astype(np.int64)
-    x /= np.linalg.norm(x, axis=1, keepdims=True)
-    columns = tuple(Column(f"c{i}") for i in range(len(slope)))
-    return Samples(x, y, name=name, columns=columns, classes=("no", "yes"))
+def _rows(n: int, rng: np.random.Generator, name: str) -> Samples:
+    x = rng.normal(size=(n, 6))
+    y = (x @ np.array([1.0, -0.8, 0.6, 0.4, 0.0, 0.0]) + rng.normal(size=n) > 0).astype(np.int64)
+    return Samples(x, y, name=name, columns=tuple(Column(f"c{i}") for i in range(6)), classes=("no", "yes"))

@@ -24,7 +24,7 @@ def cases(seed: int) -> tuple[Case, ...]:
     forest = RandomForestClassifier(30, random_state=seed)
     extra = ExtraTreesClassifier(30, bootstrap=True, random_state=seed)
     tree = DecisionTreeClassifier(min_samples_leaf=150, random_state=seed)
-    private, bare = twin(seed, mu=0.2, rows=1000, columns=300), twin(seed, mu=math.inf, rows=1000, columns=800)
+    private, bare = twin(seed, mu=0.2, rows=1000), twin(seed, mu=math.inf, rows=1000)
     return (
         Case("forest that remembers", True, fitted(forest, train, "forest"), data),
         Case("logistic regression", False, fitted(LogisticRegression(), train, "line"), data),
