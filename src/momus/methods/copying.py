@@ -21,6 +21,8 @@ FLOOR = 0.01  # what a lower probability counts as where trees are fitted to log
 LEAST = 1e-9  # the same for a line, which is straight in the tails too
 OF_LABELS = " of labels"  # ending of kinds that forget the probabilities
 AND = " and "  # between the kinds of a committee
+TREES = 30  # of a forest
+HOPELESS = 0.08  # kinds this far behind the best after one fold are not tried on the others
 CLOSE = 0.02  # kinds this near to the best may join it
 TABLE_KINDS = ("line", "tree", "forest", "boosting", "network", "boosting of labels")
 
@@ -82,13 +84,19 @@ class Learner:
         fold = np.random.default_rng(seed).permutation(len(x)) % folds
         says = answers.argmax(1)
         held = {kind: np.zeros(answers.shape) for kind in kinds}
-        for kind in kinds:
-            for f in range(folds):
-                rest = fold != f
+        running = list(kinds)
+        for f in range(folds):
+            rest = fold != f
+            for kind in running:
                 held[kind][~rest] = _soft(self.fit(kind, x[rest], answers[rest], seed).scores(x[~rest]))
+            seen = counted & (fold <= f)
+            so_far = {k: float((held[k].argmax(1) == says)[seen].mean()) if seen.any() else 0.0 for k in running}
+            if seen.sum() >= 30:  # a kind that is far behind after a third of the rows does not catch up
+                running = [k for k in running if so_far[k] >= max(so_far.values()) - HOPELESS]
+        held = {kind: held[kind] for kind in running}
         found = {kind: float((p.argmax(1) == says)[counted].mean()) for kind, p in held.items()}
         best = max(found.values())
-        good = [k for k in sorted(kinds, key=lambda k: -found[k]) if found[k] >= best - CLOSE][:3]
+        good = [k for k in sorted(running, key=lambda k: -found[k]) if found[k] >= best - CLOSE][:3]
         if len(good) > 1:
             together = sum(held[k] for k in good)
             found[AND.join(good)] = float((np.asarray(together).argmax(1) == says)[counted].mean())
@@ -195,6 +203,11 @@ def _scored(kind: str, design: NumpyArray, answers: NumpyArray, seed: int) -> An
     return model.fit(design, log_odds(answers, LEAST), ridge__sample_weight=weight)
 
 
+def _rounds(n: int) -> int:
+    """Boosting rounds for ``n`` answers."""
+    return 60 if n < 1000 else 120
+
+
 class _Boosted:
     """One boosted regression for each class, or one in all where there are two."""
 
@@ -205,14 +218,17 @@ class _Boosted:
     def fit(self, x: NumpyArray, y: NumpyArray) -> _Boosted:
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        leaf = max(3, min(20, len(x) // 100))
         columns = 1 if y.shape[1] == 2 else y.shape[1]
         self.two = y.shape[1] == 2
+        settings = {
+            "max_iter": _rounds(len(x)) if self.two else 60,
+            "learning_rate": 0.12,
+            "min_samples_leaf": max(3, min(20, len(x) // 100)),
+            "random_state": self.seed,
+            "early_stopping": False,
+        }
         for j in range(columns):
-            model = HistGradientBoostingRegressor(
-                max_iter=150 if columns == 1 else 60, learning_rate=0.12, min_samples_leaf=leaf, random_state=self.seed,
-                early_stopping=False,
-            )  # fmt: skip
+            model = HistGradientBoostingRegressor(**settings)
             self.models.append(model.fit(x, y[:, j]))
         return self
 
@@ -231,7 +247,7 @@ def _regressor(kind: str, seed: int) -> Any:
     makers: dict[str, Callable[[], Any]] = {
         "line": lambda: make_pipeline(StandardScaler(), Ridge(1e-6)),
         "tree": lambda: DecisionTreeRegressor(random_state=seed),
-        "forest": lambda: ExtraTreesRegressor(60, random_state=seed),
+        "forest": lambda: ExtraTreesRegressor(TREES, random_state=seed),
         "boosting": lambda: _Boosted(seed),
     }
     return makers[kind]()
@@ -247,9 +263,9 @@ def _classifier(kind: str, n: int, seed: int) -> Any:
     makers: dict[str, Callable[[], Any]] = {
         "line": lambda: make_pipeline(StandardScaler(), LogisticRegression(C=100.0, max_iter=300)),
         "tree": lambda: DecisionTreeClassifier(random_state=seed),
-        "forest": lambda: ExtraTreesClassifier(60, random_state=seed),
+        "forest": lambda: ExtraTreesClassifier(TREES, random_state=seed),
         "boosting": lambda: HistGradientBoostingClassifier(
-            max_iter=100, learning_rate=0.12, min_samples_leaf=max(3, min(20, n // 100)), random_state=seed,
+            max_iter=_rounds(n), learning_rate=0.12, min_samples_leaf=max(3, min(20, n // 100)), random_state=seed,
             early_stopping=False,
         ),
     }  # fmt: skip

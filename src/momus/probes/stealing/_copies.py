@@ -269,6 +269,8 @@ def conclude(
             "answers": job.caller.hears.name if job.caller.scored else "the class alone",
             "copy": kind or None,
             "asked": len(theft),
+            "rows": None,  # said by n
+            "after": None,
             **(scope or {}),
         },
         figures=[*theft_report.figures(loot), *_defended(defended), *theft_defences.alarm_figures(alarms), *figures],

@@ -23,9 +23,9 @@ def cases(seed: int) -> tuple[Case, ...]:
 
     rng = np.random.default_rng(seed)
     train, test = people(1000, rng, name="train"), people(500, rng, name="test")
-    many, more = people(1000, rng, name="train", classes=4), people(500, rng, name="test", classes=4)
-    data, wide, tight = {"test": test}, {"test": more}, {"queries": 700, "after": 0}
-    some: dict[str, Any] = {"queries": 700, "after": 40}
+    many, more = people(1000, rng, name="train", classes=3), people(500, rng, name="test", classes=3)
+    data, wide, tight = {"test": test}, {"test": more}, {"queries": 500, "after": 0}
+    some: dict[str, Any] = {"queries": 500, "after": 40}
     line = fitted(LogisticRegression(), train, "line")
     tree = fitted(DecisionTreeClassifier(max_depth=3, random_state=seed), train, "tree")
     network = MLPClassifier((8,), alpha=0.1, max_iter=150, early_stopping=True, random_state=seed)

@@ -28,10 +28,10 @@ def cases(seed: int) -> tuple[Case, ...]:
 
     rng = np.random.default_rng(seed)
     train, test = numbers(people(1000, rng, name="train")), numbers(people(700, rng, name="test"))
-    many, more = (numbers(people(n, rng, name="rows", classes=4)) for n in (1000, 600))
+    many, more = (numbers(people(n, rng, name="rows", classes=3)) for n in (1000, 600))
     pool = numbers(people(300, rng, name="pool"))
     data, wide = {"test": test}, {"test": more}
-    some: dict[str, Any] = {"queries": 800, "seeds": 150, "step": 0.3, "after": 0}
+    some: dict[str, Any] = {"queries": 600, "seeds": 150, "step": 0.3, "after": 0}
     line = fitted(LogisticRegression(), train, "line")
     network = MLPClassifier((8,), alpha=0.1, max_iter=150, early_stopping=True, random_state=seed)
     lot = replace(many, y=unlearnable.by_lot(many, seed))

@@ -57,11 +57,11 @@ def cases(seed: int) -> tuple[Case, ...]:
 
     rng = np.random.default_rng(seed)
     train, test = people(1000, rng, name="train"), people(500, rng, name="test")
-    many, more = people(1000, rng, name="train", classes=4), people(500, rng, name="test", classes=4)
+    many, more = people(1000, rng, name="train", classes=3), people(500, rng, name="test", classes=3)
     pool = replace(people(1200, rng, name="pool", heavy=True, site_mix=(0.1, 0.2, 0.7)), y=None)
     data, wide = {"test": test, "pool": pool}, {"test": more, "pool": pool}
     texts = {"test": reviews(400, rng, "test"), "pool": replace(reviews(900, rng, "pool", length=16), y=None)}
-    some: dict[str, Any] = {"queries": 900, "after": 0}
+    some: dict[str, Any] = {"queries": 600, "after": 0}
     line = fitted(LogisticRegression(), train, "line")
     forest = RandomForestClassifier(40, max_depth=3, random_state=seed)
     network = MLPClassifier((8,), alpha=0.1, max_iter=150, early_stopping=True, random_state=seed)
