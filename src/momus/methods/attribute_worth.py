@@ -91,7 +91,30 @@ def worth(secret: Secret, members: Judged, others: Judged, base: NumpyArray, lev
             figures.append(Figure(name=f"precision[{name}]", value=hits / told.sum(), ci=ci_v, n=int(told.sum())))
         ci_v = intervals.wilson(hits, int(is_.sum()))
         figures.append(Figure(name=f"recall[{name}]", value=hits / is_.sum(), ci=ci_v, n=int(is_.sum())))
-    return Worth(value, ci, n, tuple(figures))
+    return Worth(value, ci, n, (*figures, *_surest(secret, members)))
+
+
+def _surest(secret: Secret, members: Judged) -> list[Figure]:
+    """Of the rarest value: as many people as a fifth of those who have it, the ones the attack is surest of.
+
+    An attacker who needs a victim and not a statistic names only these.
+    """
+    counted = _counted(members.codes)
+    if not counted:
+        return []
+    rare = min(counted, key=lambda v: int((members.codes == v).sum()))
+    count = max(1, int((members.codes == rare).sum()) // 5)
+    note = "share right among the surest, as many as a fifth of those who have the value"
+    found = []
+    for name, scores in (("attack", members.attack), ("imputation", members.guess)):
+        rest = np.delete(scores, rare, axis=1).max(1)
+        named = np.argsort(-(scores[:, rare] - rest), kind="stable")[:count]
+        hits = int((members.codes[named] == rare).sum())
+        ci = intervals.wilson(hits, count)
+        found.append(
+            Figure(name=f"{name}_surest[{secret.labels[rare]}]", value=hits / count, ci=ci, n=count, note=note)
+        )
+    return found
 
 
 def by_value(secret: Secret, members: Judged, base: NumpyArray) -> Table:

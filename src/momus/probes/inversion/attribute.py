@@ -32,7 +32,7 @@ Answers = Callable[[NumpyArray], NumpyArray]
     modalities=("table",),
 )
 def attribute(
-    target: Predicts, trial: Trial, *, column: str = "", rows: int = 1500, bins: int = 4, decimals: int = -1
+    target: Predicts, trial: Trial, *, column: str = "", rows: int = 1500, bins: int = 4, decimals: int | None = None
 ) -> Measurement:
     """Guess a sensitive column of training rows from all their other columns, their label and the model's answers.
 
@@ -47,12 +47,13 @@ def attribute(
         column: the column (or one-hot group) to guess; empty: those marked sensitive on the card, each in turn, the
         worst of them giving the headline. rows: most training rows asked about, a third of which the attacker is taken
         to know wholly and learns from; half as many other rows. bins: ranges that a numeric column is cut into.
-        decimals: what the answers are rounded to; -1: as the card's service says, else not at all.
+        decimals: what the answers are rounded to; without it as the card's service says, else not at all.
     Returns
         advantage_over_imputation with an interval (paired, by value; for all columns at once where there are several);
         figures attack_accuracy, imputation_accuracy, majority_accuracy, accuracy_gain, member_gap, advantage_others,
-        precision and recall of each value by the plain rule. Evidence: every attack beside the guess, who is found out,
-        what is left where answers are rounded or labels alone.
+        precision and recall of each value by the plain rule, attack_surest and imputation_surest (share right among the
+        people it is surest of, for the rarest value). Evidence: every attack beside the guess, who is found out, what
+        is left where answers are rounded or labels alone.
     Raises
         ProbeError for a column that is not there, for rows without labels.
     Cost
@@ -99,12 +100,12 @@ def attribute(
     return measure(trial, ask, column, rows, bins, [])
 
 
-def _decimals(trial: Trial, decimals: int) -> int:
-    said = decimals if decimals >= 0 else trial.service.decimals
+def _decimals(trial: Trial, decimals: int | None) -> int:
+    said = trial.service.decimals if decimals is None else decimals
     return 12 if said is None else said
 
 
-def _graded(target: Predicts, trial: Trial, decimals: int) -> Answers:
+def _graded(target: Predicts, trial: Trial, decimals: int | None) -> Answers:
     """Probabilities as a caller sees them: rounded, and of the top classes only, where the service says so."""
     top = trial.service.top
 
