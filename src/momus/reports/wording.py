@@ -38,6 +38,7 @@ VERDICTS = {
     "undetermined": "undetermined",
 }
 _METRICS = {
+    "identification_above_chance": "people recognised",
     "attack_success_rate": "attack success",
     "tpr_at_1pct_fpr": "tpr@1%fpr",
     "epsilon_lower_bound": "epsilon, at least",
@@ -49,6 +50,8 @@ _METRICS = {
     "proxy_gap": "proxy gap",
     "uncovered_share": "uncovered share",
     "misread_share": "photographs misread",
+    "traces": "kinds of traces",
+    "memorised_gap": "inputs learned by heart",
     "stolen_gain": "gain over a linear model",
     "copy_agreement": "copy agrees",
     "advantage_over_imputation": "gain over guessing",
@@ -56,11 +59,15 @@ _METRICS = {
 }
 # For readers to whom the name of a metric says nothing.
 _PLAIN_METRICS = {
+    "identification_above_chance": "the share of people who could be picked out of a line-up by what the "
+    "model gave away, guesses taken out",
     "attack_success_rate": "the share of inputs that could be turned",
     "tpr_at_1pct_fpr": "the share of training records that were recognised at one false alarm in a hundred",
     "epsilon_lower_bound": "the privacy loss (epsilon) that one training was proven to have at least",
     "strong_leads": "the number of places in the training code from which data could leave or be hidden, to be asked "
     "about",
+    "traces": "the number of kinds of traces that data hidden in the parameters would leave",
+    "memorised_gap": "how much more evenly and surely the model answers made-up inputs than clean copies of it do",
     "refused_files": "the number of files that may run code when they are loaded",
     "shift_effect": "how far the most moved column has moved, from 0 to 1",
     "worst_group_gap": "the gap between the worst-served group and the whole",
@@ -88,10 +95,13 @@ _NOUNS = {
     "supply_chain": "file",
     "dependencies": "package",
     "provider.code": "file",
+    "provider.traces": "parameter",
     "reward_hacking": "episode",
     "side_effects": "episode",
     "incomplete_testing": "row",
     "inversion.attribute": "row",
+    "inversion.confidence": "photograph",
+    "inversion.gradient": "photograph",
     "inversion.leaves": "row",
     "inversion.update": "row",
     "shift": "row",
