@@ -169,6 +169,9 @@ def _plan(card: SystemCard, inspections: Mapping[str, Inspection], settings: Set
         if g.mode not in tested and g.why not in ("not-selected", "no-probe") and g.how_to_close != NO_FIT
     ]
     context = {"incomplete_testing": {"gaps": holes, "domain": card.tests.model_dump(mode="json")}}
+    is_person = card.facts.get("data.class_is_person")
+    if is_person is not None:  # whether a class's likeness is somebody's likeness
+        context["inversion"] = {"class_is_person": is_person}
     return make_plan(
         card, inspections, seed=settings.seed, only=settings.only, not_applicable=ruled_out, context=context
     )
