@@ -53,3 +53,28 @@ def test_the_part_runs_where_the_whole_cannot() -> None:
 )
 def test_what_is_named_runs(more: dict[str, Any]) -> None:
     assert {(PART, "open"), (PART, "closed"), (WHOLE, "open")} == planned(**more)
+
+
+@pytest.mark.parametrize(
+    ("marked", "probes", "runs"),
+    [([], {}, False), (["debt"], {}, True), ([], {"inversion.attribute": {"column": "debt"}}, True)],
+)
+def test_without_a_sensitive_column_there_is_nothing_to_guess(
+    marked: list[str], probes: dict[str, Any], runs: bool
+) -> None:
+    facts = {"n": 50, "digest": "d", "groups": (), "sensitive": marked}
+    info = {"task": "classifier", "modality": "table", "digest": "m"}
+    card = SystemCard.from_dict(
+        {
+            "system": "s",
+            "targets": [{"name": "m", "adapter": "sklearn", "path": "m.joblib"}],
+            "data": {"train": "a.csv", "test": "b.csv"},
+            "probes": probes,
+        }
+    )
+    inspection = Inspection("m", info=info, data={"train": facts, "test": facts})
+    made = make_plan(card, {"m": inspection}, seed=0, only=("inversion.attribute",))
+    assert [j.probe for j in made.jobs] == (["inversion.attribute"] if runs else [])
+    if not runs:
+        (gap,) = [g for g in made.gaps if g.probe == "inversion.attribute"]
+        assert "sensitive: true" in gap.how_to_close

@@ -185,7 +185,7 @@ def _gap(
     lacking = seen.lacking.get(probe.id, ())
     if lacking:
         return gap("capability", f"the target cannot {in_words(lacking)}", _remedy(lacking, seen.info))
-    return _data_gap(probe, seen, gap)
+    return _data_gap(probe, card.probes.get(probe.id, {}), seen, gap)
 
 
 def _static_gap(probe: Probe, seen: Inspection | None, gap: Any) -> Gap | None:
@@ -211,7 +211,7 @@ def _unfit(probe: Probe, seen: Inspection, gap: Any) -> Gap | None:
     return None
 
 
-def _data_gap(probe: Probe, seen: Inspection, gap: Any) -> Gap | None:
+def _data_gap(probe: Probe, options: Mapping[str, Any], seen: Inspection, gap: Any) -> Gap | None:
     for role in probe.data:
         if role not in seen.data:
             return gap("data", f"needs a data set in the role '{role}'", f"Add data.{role} to the card")  # type: ignore[no-any-return]
@@ -220,6 +220,9 @@ def _data_gap(probe: Probe, seen: Inspection, gap: Any) -> Gap | None:
             return gap("data", f"{error['place']}: {error['message']}", error["hint"] or f"Mend data.{role}")  # type: ignore[no-any-return]
     if probe.groups and not any(seen.data[role]["groups"] for role in probe.data):
         return gap("data", "no groups are declared", f"Name group columns under data.{probe.data[0]}.groups")  # type: ignore[no-any-return]
+    if probe.sensitive and not options.get("column") and not any(seen.data[r].get("sensitive") for r in probe.data):
+        remedy = f"Mark one with data.{probe.data[0]}.columns.NAME.sensitive: true"
+        return gap("data", "no column is marked sensitive", remedy)  # type: ignore[no-any-return]
     return None
 
 

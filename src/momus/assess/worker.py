@@ -83,6 +83,7 @@ def _summary(found: Any) -> dict[str, Any]:
         "digest": found.digest,
         "shape": list(found.x.shape[1:]),
         "groups": sorted(found.groups),
+        "sensitive": [c.name for c in found.columns if c.sensitive],
         "labelled": found.y is not None,
     }
 

@@ -158,6 +158,7 @@ class Probe:
     tasks: tuple[str, ...]
     modalities: tuple[str, ...]
     groups: bool = False
+    sensitive: bool = False
     within: str = ""
 
     @property
@@ -287,6 +288,7 @@ def probe(
     tasks: tuple[str, ...] = (),
     modalities: tuple[str, ...] = (),
     groups: bool = False,
+    sensitive: bool = False,
     within: str = "",
 ) -> Callable[[Callable[..., Measurement]], Probe]:
     """Turn a function ``(target: Needs, trial: Trial, *, options) -> Measurement`` into a Probe.
@@ -295,6 +297,7 @@ def probe(
     harm. ``source``: arXiv id or standard. ``version``: raise it whenever the number would change, so that stored
     results are not reused. ``extra``: the optional dependency it needs. ``cost``: queries as a formula.
     ``tasks``/``modalities``: where it makes sense; empty means everywhere. ``groups``: it compares declared groups.
+    ``sensitive``: it guesses columns that are marked sensitive, or the one its option ``column`` names.
     ``within``: another probe that finds the same harm and more, so that the plan leaves this one out on targets where
     that one runs, unless the card or the caller names it.
     """
@@ -322,6 +325,7 @@ def probe(
             tasks,
             modalities,
             groups,
+            sensitive,
             within,
         )
         made.__dict__["__doc__"] = run.__doc__

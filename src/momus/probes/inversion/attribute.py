@@ -30,6 +30,7 @@ Answers = Callable[[NumpyArray], NumpyArray]
     cost="1.5 rows x values rows for each sensitive column",
     tasks=("classifier", "regressor"),
     modalities=("table",),
+    sensitive=True,
 )
 def attribute(
     target: Predicts, trial: Trial, *, column: str = "", rows: int = 1500, bins: int = 4, decimals: int | None = None

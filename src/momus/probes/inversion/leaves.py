@@ -23,6 +23,7 @@ from momus.probes.inversion._columns import Asked, measure
     cost="none: the trees are read",
     tasks=("classifier",),
     modalities=("table",),
+    sensitive=True,
 )
 def leaves(target: HasTrees, trial: Trial, *, column: str = "", rows: int = 1500, bins: int = 4) -> Measurement:
     """Guess a sensitive column of training rows from a tree's splits and the number of training rows in each leaf.
