@@ -32,6 +32,7 @@ from momus.targets.torch_module import (
 )
 from momus.targets.torch_net import Net, Reading
 from momus.targets.torch_recipe import Recipe
+from momus.targets.torch_text import TorchTexts, torch_texts
 from momus.targets.torch_together import ByRecipe, together_of
 
 CACHE = 12 << 20  # bytes of activations that one chunk of rows may hold on the CPU (measured: see docs/targets.md)
@@ -54,7 +55,7 @@ def torch_target(
     files: Sequence[str] = (),
     own: bool = False,
     **input_: Any,
-) -> TorchTarget:
+) -> TorchTarget | TorchTexts:
     """A module as a target. It is copied (unless ``own``), put into evaluation mode and frozen.
 
     ``input_``: ``shape`` (one sample as the module takes it), ``range``, ``mean``, ``std``, ``channels``, ``size``,
@@ -63,10 +64,13 @@ def torch_target(
     ``recipe`` in its place a :class:`~momus.targets.torch_recipe.Recipe` or its settings, by which several modules can
     be trained at once. ``rows`` bounds a batch; without it the size of the activations decides.
 
-    Raises TargetError where the module cannot be copied, fails on that batch, or does not fit ``classes``.
+    A module that reads texts takes a list of str. Raises TargetError where the module cannot be copied, fails on that batch, or does not fit ``classes``.
     Costs five forward passes of at most 16 rows.
     """
     where = space(name, samples=samples, **input_)
+    if where.modality == "text" and task == "classifier":
+        held = module if own else _copied(module, name)
+        return torch_texts(held, where, classes, train, samples, identity or parameters_digest(module), files)
     batch = _batch(where, samples)
     wish: Reading | None = "values" if task == "regressor" else output
     net, notes = prepared(module, where, batch, wish, len(classes), own=own, rows=rows)
