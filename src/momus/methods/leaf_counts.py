@@ -40,14 +40,14 @@ def clues(
     labels = np.repeat(y, k)
     likely, logs, shares, sizes = (np.zeros(n * k) for _ in range(4))
     for tree in ensemble.trees:
-        assert tree.count is not None
+        count = np.ones(len(tree.feature)) if tree.count is None else tree.count  # without counts, leaves alike
         at = leaves(tree, rows)
         share = _share(tree, ensemble, at, labels)
-        inside = tree.count[at] * share
-        of = np.array([tree.count[reachable(tree, secret, v)].sum() for v in range(k)], dtype=float)
+        inside = count[at] * share
+        of = np.array([count[reachable(tree, secret, v)].sum() for v in range(k)], dtype=float)
         one = (inside + EMPTY) / np.maximum(np.tile(of, n), 1.0)
         likely, logs = likely + one, logs + np.log(one)
-        shares, sizes = shares + share, sizes + np.log(tree.count[at] + 1.0)
+        shares, sizes = shares + share, sizes + np.log(count[at] + 1.0)
     m = max(1, len(ensemble.trees))
     out = {
         "counts": np.log(likely / m),
