@@ -245,7 +245,7 @@ def spread(features: NumpyArray, n: int, rng: np.random.Generator) -> NumpyArray
 
 
 def near_the_boundary(
-    scores: NumpyArray, features: NumpyArray, n: int, rng: np.random.Generator, pool: int = 3
+    scores: NumpyArray, features: NumpyArray, n: int, rng: np.random.Generator, pool: int = 2
 ) -> NumpyArray:
     """Indices of ``n`` rows that the copy is unsure of, and that differ from each other.
 
@@ -264,6 +264,8 @@ def near_the_boundary(
 
 def stages_of(queries: int, points: int = 7, least: int = 50) -> Sequence[int]:
     """Numbers of queries, each about the same factor above the one before, the last of them ``queries``."""
+    if queries < 1:
+        return []
     first = min(queries, max(least, queries // 40))
-    grid = np.geomspace(max(first, 1), max(queries, 1), points)
-    return sorted({round(float(q)) for q in grid} - {0})
+    grid = np.geomspace(first, queries, points)
+    return sorted({round(float(q)) for q in grid})

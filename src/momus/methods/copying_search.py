@@ -102,7 +102,7 @@ def at_random(thief: Thief, space: Space) -> Theft:
     return thief.finish(theft)
 
 
-def active(thief: Thief, space: Space, *, explore: float = 0.3, wide: int = 6) -> Theft:
+def active(thief: Thief, space: Space, *, explore: float = 0.4, wide: int = 12) -> Theft:
     """Draws first, then rounds near the boundary of the copy so far (adaptive retraining, arXiv:1609.02943).
 
     A round looks at ``wide`` times as many candidates as it asks: fresh draws, changes of rows asked before, and rows
