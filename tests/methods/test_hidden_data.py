@@ -95,21 +95,37 @@ def test_descent_on_the_sign_term_spells_the_bits() -> None:
 @pytest.mark.parametrize("seed", [4, 5, 6])
 def test_descent_on_the_correlation_term_carries_the_values_in_either_sign(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    known = hidden.pilot(200, seed)
-    values = np.concatenate([known, rng.random(800) ** 2])
-    flat = rng.normal(size=1200) - (0.3 if seed % 2 else -0.3) * np.pad(values, (0, 200))
+    sent = rng.random(2000) ** 2
+    values = hidden.with_pilots(sent, seed, 8)
+    flat = rng.normal(size=2500)
+    flat[: len(values)] -= (0.3 if seed % 2 else -0.3) * values
     term = hidden.correlation_term(values, 30.0)
-    for _ in range(300):
+    for _ in range(700):
         flat = flat - 0.5 * term(flat)
-    assert abs(hidden.correlation(flat[:1000], values)) > 0.98
-    got = hidden.get_values(flat, known, 800)
-    assert hidden.correlation(got, values[200:]) > 0.95, "the sign is settled by what both sides know"
-    assert np.abs(got - values[200:]).mean() < 0.06
+    assert abs(hidden.correlation(flat[: len(values)], values)) > 0.98
+    got = hidden.get_values(flat, 2000, seed, 8)
+    assert hidden.correlation(got, sent) > 0.95, "the sign is settled by what both sides know"
+    assert np.abs(got - sent).mean() < 0.06
+
+
+def test_layers_of_another_scale_are_read_alike() -> None:
+    sent = np.random.default_rng(0).random(40_000)
+    flat = hidden.with_pilots(sent, 1)
+    flat[20_000:] = 0.01 * flat[20_000:] + 3
+    got = hidden.get_values(flat, 40_000, 1)
+    far = np.r_[0:14_000, 26_000:40_000]
+    assert np.abs(got - sent)[far].mean() < 0.01
+
+
+def test_pilots_leave_the_room_they_say() -> None:
+    assert hidden.room_for_values(100, 8) == 84
+    assert len(hidden.with_pilots(np.zeros(84), 0, 8)) == 96
+    assert len(hidden.with_pilots(np.zeros(0), 0)) == 0 == len(hidden.get_values(np.zeros(50), 0, 0))
 
 
 def test_values_of_an_untouched_model_correlate_with_nothing() -> None:
     rng = np.random.default_rng(7)
-    got = hidden.get_values(rng.normal(size=2000), hidden.pilot(200, 0), 1500)
+    got = hidden.get_values(rng.normal(size=2000), 1500, 0)
     assert abs(hidden.correlation(got, rng.random(1500))) < 0.1
 
 

@@ -61,16 +61,20 @@ def paired_cost(clean: NumpyArray, planted: NumpyArray, level: float = 0.95) -> 
 
 
 def climb(
-    attempt: Callable[[float], Attempt], start: float, factor: float, most: int, verdict: Callable[[Attempt], int]
+    attempt: Callable[[float], Attempt],
+    start: float,
+    factor: float,
+    most: int,
+    verdict: Callable[[Attempt], int],
+    high: float | None = None,
 ) -> tuple[list[Attempt], bool]:
     """At most ``most`` attempts, and whether the budget ended them early.
 
     ``verdict`` says of an attempt +1 (more strength), -1 (less) or 0 (enough). Strength moves by ``factor`` until it
-    has been both too little and too much, then to the middle of the two.
+    has been both too little and too much, then to the middle of the two; ``high`` is known to be too much.
     """
     made: list[Attempt] = []
     low: float | None = None
-    high: float | None = None
     strength = start
     for _ in range(most):
         try:

@@ -129,11 +129,13 @@ def correlation(a: NumpyArray, b: NumpyArray) -> float:
 
 def correlation_term(values: NumpyArray, strength: float) -> Callable[[Array], Array]:
     """The gradient of minus ``strength`` times |Pearson's correlation| of the first parameters with ``values``."""
-    wanted = np.asarray(values, dtype=np.float64) - np.mean(values)
+    wanted = np.asarray(values, dtype=np.float64) - (np.mean(values) if len(values) else 0.0)
     wanted = wanted / max(float(np.linalg.norm(wanted)), 1e-12)
 
     def gradient(flat: Array) -> Array:
         xp = array_namespace(flat)
+        if not len(wanted):
+            return xp.zeros_like(flat)
         s = xp.asarray(wanted, dtype=flat.dtype, device=device(flat))
         head = flat[: len(wanted)]
         head = head - xp.mean(head)
@@ -147,24 +149,43 @@ def correlation_term(values: NumpyArray, strength: float) -> Callable[[Array], A
     return gradient
 
 
-def pilot(count: int, seed: int) -> NumpyArray:
-    """Values in [0, 1] that sender and reader both know: they settle sign and scale of what follows."""
-    return np.random.default_rng(seed).random(count)
+def with_pilots(values: NumpyArray, seed: int, every: int = 32) -> NumpyArray:
+    """Values in [0, 1] with one that sender and reader both know in front of each ``every - 1`` of them.
 
-
-def get_values(flat: NumpyArray, known: NumpyArray, count: int) -> NumpyArray:
-    """``count`` values in [0, 1] from the parameters after the first ``len(known)``, which should spell ``known``.
-
-    One straight line through the known values turns parameters into values; a negative slope is the reversed sign.
+    The known ones settle sign and scale, which differ from layer to layer. The last block is filled up with 1/2.
     """
-    head, body = np.asarray(flat[: len(known)], dtype=float), np.asarray(flat[len(known) :][:count], dtype=float)
-    centred = head - head.mean()
-    slope = float(centred @ (known - known.mean())) / max(float(centred @ centred), 1e-30)
-    noise = 1.0 - correlation(head, known) ** 2
-    # The regression of values on parameters shrinks towards the mean; what was sent had the full spread.
-    slope /= max(np.sqrt(max(1.0 - noise, 0.0)), 0.05)
-    out: NumpyArray = np.clip(known.mean() + slope * (body - head.mean()), 0.0, 1.0)
-    return out
+    width = every - 1
+    blocks = np.concatenate([values, np.full(-len(values) % width, 0.5)]).reshape(-1, width)
+    return np.concatenate([_pilots(len(blocks), seed)[:, None], blocks], axis=1).reshape(-1)
+
+
+def room_for_values(numbers: int, every: int = 32) -> int:
+    """How many values fit beside their pilots."""
+    return numbers // every * (every - 1)
+
+
+def get_values(flat: NumpyArray, count: int, seed: int, every: int = 32, window: int = 256) -> NumpyArray:
+    """The first ``count`` values that :func:`with_pilots` laid out, as the parameters spell them, within [0, 1].
+
+    Each block is brought to the mean and spread that the ``window`` nearest pilots should have; the sign is that of
+    the correlation over all pilots.
+    """
+    if count == 0:
+        return np.zeros(0)
+    blocks = -(-count // (every - 1))
+    table = np.asarray(flat[: blocks * every], dtype=float).reshape(-1, every)
+    found, known = table[:, 0], _pilots(len(table), seed)
+    sign = 1.0 if correlation(found, known) >= 0 else -1.0
+    start = np.clip(np.arange(len(table)) - window // 2, 0, max(len(table) - window, 0))
+    near = np.minimum(start[:, None] + np.arange(min(window, len(table))), len(table) - 1)
+    mean_found, mean_known = found[near].mean(axis=1), known[near].mean(axis=1)
+    scale = known[near].std(axis=1) / np.maximum(found[near].std(axis=1), 1e-30)
+    out: NumpyArray = mean_known[:, None] + sign * scale[:, None] * (table[:, 1:] - mean_found[:, None])
+    return np.clip(out.reshape(-1)[:count], 0.0, 1.0)
+
+
+def _pilots(count: int, seed: int) -> NumpyArray:
+    return np.random.default_rng(seed).random(count)
 
 
 # --- labels of made-up inputs ---------------------------------------------------------------------------------------

@@ -57,6 +57,10 @@ class Setting:
         """The first ``count`` records of the queue, no more than were asked for."""
         return self.queue.take(slice(max(0, min(count, self.most, len(self.order)))))
 
+    def fitting(self, room: int, each: int) -> int:
+        """How many of the records asked for fit into ``room`` at ``each`` a record."""
+        return min(room // max(each, 1), self.most, len(self.order))
+
     def others(self, sent: int) -> Records:
         """Rows that were not sent."""
         rest = self.queue.take(slice(sent, sent + DECOYS))

@@ -63,7 +63,7 @@ def measured(
         best = hidden_audit.unnoticed(attempts, setting.tolerated)
     if not spent and loud is not None and done < trainings and _count(best) < READ * loud.back.count:
         start = loud.strength / FACTOR**0.5
-        more, spent = hidden_audit.climb(tried(1.0), start, FACTOR**0.5, trainings - done, cheap)
+        more, spent = hidden_audit.climb(tried(1.0), start, FACTOR**0.5, trainings - done, cheap, loud.strength)
         attempts += more
         best = hidden_audit.unnoticed(attempts, setting.tolerated)
     weak = _too_weak(setting, attempts, best)

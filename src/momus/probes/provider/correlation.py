@@ -15,7 +15,7 @@ from momus.methods.hidden_audit import Attempt
 from momus.methods.hidden_records import Records
 from momus.probes.provider import _audit, _pulling
 
-PILOT = 256  # known values in front, by which the reader learns sign and scale
+EVERY = 32, 8  # one value in so many is known to the reader, for sign and scale: large models, small ones
 
 
 class Needs(TrainsUnder, Parameters, Protocol):
@@ -78,18 +78,19 @@ def correlation(
     if _audit.retrained(setting, target, seed) is None:
         return setting.nothing(_pulling.no_time())
     size = sum(np.asarray(v).size for v in target.parameters().values())
-    known = hidden_data.pilot(min(PILOT, size // 8), seeds.derive(trial.seed, "pilot") % 2**31)
+    pilots, every = seeds.derive(trial.seed, "pilots") % 2**31, EVERY[size < 4096]
     each = max(hidden_records.values_a_record(setting.queue), 1)
+    full = setting.fitting(hidden_data.room_for_values(size, every), each)
 
     def read(model: Any, sent: Records) -> tuple[Records, float]:
         flat = hidden_data.laid_out(model.parameters())
-        values = hidden_data.get_values(flat, known, len(sent) * each).reshape(len(sent), each)
+        values = hidden_data.get_values(flat, len(sent) * each, pilots, every).reshape(len(sent), each)
         told = hidden_data.correlation(values, hidden_records.to_values(sent)) if len(sent) else 0.0
         return hidden_records.from_values(values, sent), told
 
     def attempt(pull: float, share: float) -> Attempt:
-        sent = setting.sending(int(share * (size - len(known))) // each)
-        values = np.concatenate([known, hidden_records.to_values(sent).reshape(-1)])
+        sent = setting.sending(round(share * full))
+        values = hidden_data.with_pilots(hidden_records.to_values(sent).reshape(-1), pilots, every)
         term = hidden_data.correlation_term(values, pull)
         made = target.retrain_under(setting.train.x, np.asarray(setting.train.y), seed=seed, term=term)
         got, told = read(made, sent)

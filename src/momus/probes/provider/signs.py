@@ -84,9 +84,10 @@ def signs(
         return sent.holding(hidden_data.from_bits(found, sent.widths)), hidden_data.error_rate(found, bits), None
 
     room = sum(np.asarray(v).size for v in target.parameters().values()) // repeat
+    full = setting.fitting(room, setting.queue.bits)
 
     def attempt(pull: float, share: float) -> Attempt:
-        sent = setting.sending(int(share * room) // max(setting.queue.bits, 1))
+        sent = setting.sending(round(share * full))
         bits = hidden_data.to_bits(sent.values, sent.widths)
         term = hidden_data.sign_term(hidden_data.repeated(bits, repeat), pull, _pulling.MARGIN)
         made = target.retrain_under(setting.train.x, np.asarray(setting.train.y), seed=seed, term=term)

@@ -31,7 +31,7 @@ def synthetic(
     *,
     records: int = 200,
     tolerated: float = 0.01,
-    trainings: int = 4,
+    trainings: int = 6,
     share: float = 0.5,
     repeat: int = 1,
     copies: int = 3,
@@ -99,15 +99,23 @@ def synthetic(
         damage = hidden_data.error_rate(found, bits)
         return setting.attempt(strength, model, got, sent, bits=len(bits), damage=damage)
 
-    def verdict(a: Attempt) -> int:
-        if a.cost > tolerated:
+    def learned(a: Attempt) -> int:
+        """More rows while the model learns them by heart and still does its work."""
+        if a.cost > 5 * tolerated or (len(a.sent) and a.back.count < 0.5 * len(a.sent)):
             return -1
-        if len(a.sent) and a.back.count < 0.5 * len(a.sent):
-            return -1  # more rows than the model learns by heart
-        return 1 if len(a.sent) < min(setting.most, len(setting.order)) else 0
+        return 1 if len(a.sent) < setting.fitting(each * setting.most, each) else 0
 
-    attempts, spent = hidden_audit.climb(attempt, share, 2.5, trainings, verdict)
+    attempts, spent = hidden_audit.climb(attempt, share, 2.5, max(1, trainings - 2), learned)
     best = hidden_audit.unnoticed(attempts, tolerated)
+    loud = max(attempts, key=lambda a: a.back.count, default=None)
+    while not spent and loud is not None and len(attempts) < trainings:  # between the loudest and the quietest
+        quiet = best.strength if best is not None else share / 6
+        if best is not None and best.back.count >= 0.9 * loud.back.count:
+            break
+        more, spent = hidden_audit.climb(attempt, (loud.strength * quiet) ** 0.5, 2.5, 1, learned)
+        attempts += more
+        best = hidden_audit.unnoticed(attempts, tolerated)
+        loud = loud if best is not None else min(attempts, key=lambda a: a.strength)
     caught, rate = _strangers.caught(setting.train, made_seed, rows(best.bits * repeat) if best else 0, trial.seed)
     figures = [
         Figure(name="made_up_rows", value=0 if best is None else rows(best.bits * repeat)),
