@@ -37,6 +37,7 @@ class Service:
         self.ranges = ranges_of(target, samples)
         self.asked: list[NumpyArray] = []
         self.said: list[NumpyArray] = []
+        self.queries = 0
 
     @property
     def regressor(self) -> bool:
@@ -46,10 +47,6 @@ class Service:
     def outputs(self) -> int:
         """Columns of an answer: classes, or 1."""
         return 1 if self.regressor else len(self.target.info.classes)
-
-    @property
-    def queries(self) -> int:
-        return sum(map(len, self.asked))
 
     def ask(self, rows: NumpyArray) -> tuple[NumpyArray, NumpyArray]:
         """(rows as they arrived (n, d), answers). BudgetSpent before a query too many."""
@@ -64,6 +61,7 @@ class Service:
             answers = np.eye(len(self.target.info.classes))[to_numpy(self.target.predict(native)).astype(int)]
         arrived = to_numpy(native).reshape(len(rows), -1).astype(float)
         seen = self.view.seen(answers)
+        self.queries += len(rows)
         self.asked.append(arrived)
         self.said.append(seen[:, 0] if self.target.info.task == "regressor" else seen.argmax(axis=1))
         return arrived, seen
