@@ -118,7 +118,7 @@ def conclude(
         Interval(low=low, high=high, level=ci.level, method=ci.method),
         int(own.of.sum()),
         scope={
-            "people": people.panel.people,
+            "persons": people.panel.people,
             "line_up": people.panel.size,
             "recogniser": f"{people.panel.look}, {people.panel.how}",
             "queries": trial.meter.cost.queries if trial.meter else 0,

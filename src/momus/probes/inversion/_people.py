@@ -47,10 +47,10 @@ class People:
 
 
 def people_of(
-    target: Encodes, trial: Trial, *, people: int, line_up: int, photos: int, most: int
+    target: Encodes, trial: Trial, *, persons: int, line_up: int, photos: int, most: int
 ) -> People | tuple[Caveat, ...]:
     """The people, or why no line-up could be held."""
-    for name, value, least in (("people", people, 2), ("line_up", line_up, 2), ("photos", photos, 1)):
+    for name, value, least in (("persons", persons, 2), ("line_up", line_up, 2), ("photos", photos, 1)):
         if value < least:
             raise ProbeError(f"{name} must be at least {least}, not {value}", place=f"option '{name}'")
     test = trial.samples("test")
@@ -63,7 +63,7 @@ def people_of(
     if len(known) < line_up:
         return (_few(len(known), line_up),)
     order = rng.permutation(len(known))
-    chosen = np.sort(known[order[np.argsort(counts[order] < 2, kind="stable")][:people]])
+    chosen = np.sort(known[order[np.argsort(counts[order] < 2, kind="stable")][:persons]])
     rows = np.concatenate([np.flatnonzero(label == c)[:PHOTOS] for c in chosen])
     taken = test.take(held[rows])
     position = np.searchsorted(chosen, label[rows])

@@ -25,7 +25,7 @@ SILENT = 0.98  # share of answers without difference from which a search has hea
     metric="identification_above_chance",
     worse="higher",
     source="doi:10.1145/2810103.2813677",
-    cost="people (queries + 3) rows",
+    cost="persons (queries + 3) rows",
     tasks=("classifier",),
     modalities=("image", "table"),
 )
@@ -33,7 +33,7 @@ def confidence(
     target: Probabilities,
     trial: Trial,
     *,
-    people: int = 60,
+    persons: int = 60,
     line_up: int = 5,
     photos: int = 3,
     queries: int = 250,
@@ -60,7 +60,7 @@ def confidence(
 
     Raises: ProbeError for data without labels, or options out of range.
 
-    Cost: people (queries + 3) rows.
+    Cost: persons (queries + 3) rows.
 
     A pass means little when: answers are rounded so that hardly any pair differs (said where it is), the budget is
     small, or the attacker holds the model: inversion.gradient finds more.
@@ -75,7 +75,7 @@ def confidence(
             "queries must be at least 2, rounds, waves and top at least 1, decimals at least 0 and radius above 0",
             place="options",
         )
-    found = people_of(target, trial, people=people, line_up=line_up, photos=photos, most=waves)
+    found = people_of(target, trial, persons=persons, line_up=line_up, photos=photos, most=waves)
     if not isinstance(found, People):
         return nothing(trial, found)
     count = found.panel.people

@@ -29,7 +29,7 @@ NUDGES = 10  # steps to take a photograph there
     metric="identification_above_chance",
     worse="higher",
     source="doi:10.1145/2810103.2813677",
-    cost="people (steps + 12) rows",
+    cost="persons (steps + 12) rows",
     tasks=("classifier",),
     modalities=("image", "table"),
 )
@@ -37,7 +37,7 @@ def gradient(
     target: Gradients,
     trial: Trial,
     *,
-    people: int = 60,
+    persons: int = 60,
     line_up: int = 5,
     photos: int = 3,
     steps: int = 60,
@@ -56,7 +56,7 @@ def gradient(
     Why it matters: whoever holds the model and a name gets a face. A model trained on people may itself be personal
     data.
 
-    Options: ``people`` classes at most, drawn. ``line_up`` photographs to choose from, ``photos`` of each person that
+    Options: ``persons``: classes at most, drawn. ``line_up`` photographs to choose from, ``photos`` of each person that
     take turns in it. ``steps`` of the search at most; ``radius`` of the ball it stays in, in units of a natural
     picture's (or row's) deviation from the start; ``waves`` along the longer side of a picture. The role ``pool``, data
     of other people, gives the start; without it a search starts from grey or from the middle of the columns' ranges.
@@ -69,7 +69,7 @@ def gradient(
 
     Raises: ProbeError for data without labels, or options out of range.
 
-    Cost: people (steps + 12) rows, with one backward pass each but for two.
+    Cost: persons (steps + 12) rows, with one backward pass each but for two.
 
     A pass means little when: gradients vanish, searches end in inputs that the model does not call by the name sought,
     a better prior is at hand (a generator of faces), or the recogniser is weak; each of the first two and the last is
@@ -79,7 +79,7 @@ def gradient(
     """
     if steps < 1 or not radius > 0 or waves < 1:
         raise ProbeError("steps and waves must be at least 1 and radius above 0", place="options")
-    found = people_of(target, trial, people=people, line_up=line_up, photos=photos, most=waves)
+    found = people_of(target, trial, persons=persons, line_up=line_up, photos=photos, most=waves)
     if not isinstance(found, People):
         return nothing(trial, found)
     count = found.panel.people

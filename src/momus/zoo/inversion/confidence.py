@@ -17,7 +17,7 @@ def cases(seed: int) -> tuple[Case, ...]:
     wide, fresh = (portraits(s, n, size=(20, 26), who=9) for s, n in ((seed, 5), (seed + 100, 3)))
     typed, again = rhythms(seed, 8), rhythms(seed + 100, 4)
     data = {"train": train, "test": test}
-    options = {"people": 80, "queries": 100}
+    options = {"persons": 80, "queries": 100}
     rounded = {**options, "decimals": 2}
     return (
         Case("softmax regression on faces", True, trained("linear", train, seed), data, rounded),

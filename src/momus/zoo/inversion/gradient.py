@@ -15,7 +15,7 @@ def cases(seed: int) -> tuple[Case, ...]:
     wide, fresh = portraits(seed, 5, **colour), portraits(seed + 100, 3, **colour)  # type: ignore[arg-type]
     typed, again = rhythms(seed, 8), rhythms(seed + 100, 4)
     data = {"train": train, "test": test}
-    everybody = {"people": 80}
+    everybody = {"persons": 80}
     # Eight people under each name: what they have in common is nobody's face.
     crowd = portraits(seed, 5, people=320, size=(14, 14), who=13)
     others = portraits(seed + 100, 1, people=320, size=(14, 14), who=13)
