@@ -36,7 +36,7 @@ class Caller:
     ``hears`` is what an answer shows; ``scored`` says whether answers hold probabilities at all.
     """
 
-    target: Predicts
+    target: Any
     classes: int
     hears: theft_defences.View
     scored: bool
@@ -68,7 +68,6 @@ class Caller:
     def _answers(self, rows: NumpyArray) -> NumpyArray:
         x = self.target.encode(rows)
         if self.scored:
-            assert isinstance(self.target, Meter)
             p = to_numpy(self.target.probabilities(x)).astype(float)
             if p.ndim != 2 or not np.isfinite(p).all():
                 raise TargetError("probabilities must be finite and of shape (n, classes)")
