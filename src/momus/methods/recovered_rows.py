@@ -16,7 +16,8 @@ NEAR = 0.01  # root mean square error, in ranges of the numbers, below which a r
 
 @dataclass(frozen=True)
 class Seen:
-    """``found`` (b,) whether each true row was picked; ``error`` (b,) how far its best reconstruction is, and which."""
+    """``found`` (b,) whether each true row was picked; ``error`` (b,) the root mean square error of its
+    reconstruction, in the rows' own units, and ``match`` which one that is."""
 
     found: NumpyArray
     error: NumpyArray

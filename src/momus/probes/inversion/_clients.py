@@ -92,7 +92,7 @@ def watcher(trial: Trial, target: Updates, people: Population, rng: np.random.Ge
     like = target.encode(people.strangers.x[:1])
     own = to_numpy(target.encode(people.strangers.x[:USUAL])).astype(float)
     info = target.info
-    low, high = own.min(0), own.max(0)
+    low, high = own.min(0) - 0.5 * own.std(0), own.max(0) + 0.5 * own.std(0)  # a client may hold what nobody else has
     if info.low is not None and info.high is not None:
         low, high = np.full(own.shape[1:], info.low), np.full(own.shape[1:], info.high)
     classes = len(info.classes)
@@ -145,9 +145,13 @@ def watch(
     true = to_numpy(x).astype(float).reshape(len(y), -1)
     alike = np.isin(people.strangers.y, y)  # strangers of the same classes first: a label is no recovery
     order = np.concatenate([np.flatnonzero(alike), np.flatnonzero(~alike)])
-    seen = line_up(made, true, people.shown[order], know.spread.reshape(-1), shape=know.image)
+    reach = np.where(know.high > know.low, know.high - know.low, 1.0).reshape(-1)
+    shown = people.shown[order] / reach
+    seen = line_up(made / reach, true / reach, shown, know.spread.reshape(-1) / reach, shape=know.image)
     both = np.minimum(np.bincount(told, minlength=know.classes), np.bincount(y, minlength=know.classes))
-    apart = np.sqrt(((true[:, None] - made[None, :read]) ** 2).mean(2))  # rows of one class can be read as a mixture
+    apart = np.sqrt(
+        (((true[:, None] - made[None, :read]) / reach) ** 2).mean(2)
+    )  # rows of one class can be read as a mixture
     outright = int((apart.min(1, initial=np.inf) < NEAR).sum())
     return Outcome(seen, int(both.sum()), outright, true, made, spent)
 
@@ -159,7 +163,7 @@ def _back(
     n, size = len(told), int(know.low.size)
     exact = reading.rows(sent, size, n) if know.scale is not None else np.zeros((0, size))
     if know.scale is not None and len(exact):
-        exact = np.clip(know.scale.back(exact), know.low.reshape(-1), know.high.reshape(-1))
+        exact = know.scale.back(exact)
     if n > 1 and len(exact) == n:
         return exact, n, False
 
