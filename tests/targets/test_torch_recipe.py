@@ -74,7 +74,7 @@ def stacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     plain = torch_recipe._run
 
     def run(recipe: Any, models: Any, *rest: Any) -> None:
-        seen.append(len(getattr(models, "modules", [0])))
+        seen.append(len(models.numbers))
         plain(recipe, models, *rest)
 
     monkeypatch.setattr(torch_recipe, "_run", run)
@@ -164,12 +164,16 @@ def test_dropout_differs_by_model_and_reaches_the_same_accuracy(monkeypatch: pyt
     assert abs(a.mean() - b.mean()) < 4 * error + 0.005
 
 
-def test_masks_of_a_stack_are_not_shared() -> None:
+def test_masks_of_a_stack_are_not_shared_and_change_from_step_to_step() -> None:
     same = [dropped() for _ in range(2)]
     same[1].load_state_dict(same[0].state_dict())
-    x = torch.ones(8, D)
-    out = torch_recipe._Stack(same)(torch.cat([x, x]), 2)
-    assert not torch.allclose(out[:8], out[8:])
+    x, y = torch.ones(8, D), torch.zeros(8, dtype=torch.int64)
+    stack = torch_recipe._Stack([m.train() for m in same], [0, 1], x, y, "logits")
+    seen = []
+    for _ in range(2):
+        stack.grade(torch.cat([x, x]), torch.cat([y, y]))
+        seen.append(stack.trained[0].grad.clone())
+    assert not torch.allclose(seen[0][0], seen[0][1]) and not torch.allclose(seen[0], seen[1])
 
 
 def test_what_cannot_be_stacked_is_trained_one_after_another(data, monkeypatch) -> None:  # type: ignore[no-untyped-def]

@@ -139,48 +139,42 @@ def train(
     for i, r in enumerate(rows):
         groups.setdefault(min(recipe.batch, len(r)), []).append(i)
     for size, members in groups.items():
-        alone = len(members) == 1 or not _stacks(modules[members[0]], x, y, size, meaning)
-        most = 1 if alone else _fits(modules[members[0]], x, size)
+        most = _most(modules[members[0]], x, size) if len(members) > 1 else 1
         for start in range(0, len(members), most):
             chunk = members[start : start + most]
-            one = _Single if len(chunk) == 1 else _Stack
-            _run(
-                recipe,
-                one([modules[i] for i in chunk]),
-                x,
-                y,
-                [rows[i] for i in chunk],
-                [seeds[i] for i in chunk],
-                meaning,
-            )
+            for part in _trained(modules, chunk, x, y, size, meaning):
+                _run(recipe, part, x, y, [rows[i] for i in part.numbers], [seeds[i] for i in part.numbers])
     return [m.eval() for m in modules]
 
 
+def _trained(
+    modules: Sequence[Any], chunk: Sequence[int], x: Tensor, y: Tensor, size: int, reading: Reading
+) -> Sequence[_Single | _Stack]:
+    """The modules of a chunk as one stack, or each by itself where torch.func cannot map them."""
+    if len(chunk) > 1:
+        try:
+            return [_Stack(modules, chunk, x[:size], y[:size], reading)]
+        except (RuntimeError, NotImplementedError):  # branches on values, recurrent kernels
+            pass
+    return [_Single(modules, [i], size, reading) for i in chunk]
+
+
 def _run(
-    recipe: Recipe,
-    models: _Single | _Stack,
-    x: Tensor,
-    y: Tensor,
-    rows: Sequence[NumpyArray],
-    seeds: Sequence[int],
-    reading: Reading,
+    recipe: Recipe, models: _Single | _Stack, x: Tensor, y: Tensor, rows: Sequence[NumpyArray], seeds: Sequence[int]
 ) -> None:
     ends = [recipe.steps(len(r)) for r in rows]
-    last, m = max(ends), len(rows)
+    last = max(ends)
     optimiser = recipe.optimised(models.trained)
     streams = [batches(recipe, r, seed + 1) for r, seed in zip(rows, seeds, strict=True)]
-    with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []), torch.enable_grad():
+    with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
         torch.manual_seed(seeds[0] % 2**63)  # dropout
         for step in range(last):
             if step % BLOCK == 0:
-                ready = torch.stack([next(s) for s in streams], dim=1).to(x.device)
+                ready = torch.stack([next(s) for s in streams], dim=1).to(x.device).flatten(1)
             for i in (i for i, end in enumerate(ends) if end == step):
                 models.leave(i)
-            now = ready[step % BLOCK].reshape(-1)
-            out = models(x.index_select(0, now), m)
-            loss = loss_of(out, y.index_select(0, now), reading).sum() * (m / len(now))
-            optimiser.zero_grad()
-            loss.backward()
+            now = ready[step % BLOCK]
+            models.grade(x.index_select(0, now), y.index_select(0, now))
             if recipe.schedule != "constant":
                 optimiser.param_groups[0]["lr"] = recipe.lr * recipe.rate(step, last)
             optimiser.step()
@@ -191,36 +185,44 @@ def _run(
 class _Single:
     """One module, trained in place."""
 
-    def __init__(self, modules: Sequence[Any]) -> None:
-        (self.module,) = modules
+    def __init__(self, modules: Sequence[Any], numbers: Sequence[int], size: int, reading: Reading) -> None:
+        self.numbers = numbers
+        self.module, self.size, self.reading = modules[numbers[0]], size, reading
         self.trained = [p for p in self.module.parameters() if p.requires_grad]
 
-    def __call__(self, x: Tensor, _models: int) -> Tensor:
-        return self.module(x)
+    def grade(self, x: Tensor, y: Tensor) -> None:
+        """Leaves the gradient of the mean loss in ``grad``."""
+        for p in self.trained:
+            p.grad = None
+        with torch.enable_grad():
+            (loss_of(self.module(x), y, self.reading).sum() / self.size).backward()
 
     def leave(self, _i: int) -> None:
         """It is where it belongs."""
 
 
 class _Stack:
-    """Modules of one build as one: each parameter and buffer is a tensor with a first dimension of models."""
+    """Modules of one build as one: each parameter and buffer is a tensor with a first dimension of models.
 
-    def __init__(self, modules: Sequence[Any]) -> None:
-        self.modules = modules
-        parameters, self.buffers = torch.func.stack_module_state(list(modules))
-        free = {name for name, p in modules[0].named_parameters() if p.requires_grad}
-        self.parameters = {k: p.detach().requires_grad_(k in free) for k, p in parameters.items()}
+    One step, forward and back, is traced once into a flat list of operations: what torch.func and autograd do to find
+    them costs as much as the operations themselves where networks are small.
+    """
+
+    def __init__(self, modules: Sequence[Any], numbers: Sequence[int], x: Tensor, y: Tensor, reading: Reading) -> None:
+        self.numbers, self.modules = numbers, [modules[i] for i in numbers]
+        parameters, self.buffers = torch.func.stack_module_state(self.modules)
+        free = {name for name, p in self.modules[0].named_parameters() if p.requires_grad}
+        self.parameters = {k: p.detach().contiguous().requires_grad_(k in free) for k, p in parameters.items()}
         self.trained = [p for p in self.parameters.values() if p.requires_grad]
-        frame = copy.deepcopy(modules[0])
+        self._gradients = _traced(self.modules[0], self.parameters, self.buffers, x, y, reading)
 
-        def one(parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor) -> Tensor:
-            return torch.func.functional_call(frame, (parameters, buffers), (x,))
-
-        self._all = torch.vmap(one, randomness="different")
-
-    def __call__(self, x: Tensor, models: int) -> Tensor:
-        out = self._all(self.parameters, self.buffers, x.reshape(models, -1, *x.shape[1:]))
-        return out.flatten(0, 1)
+    def grade(self, x: Tensor, y: Tensor) -> None:
+        """Leaves the gradient of each model's mean loss in ``grad``."""
+        with torch.no_grad():
+            found = self._gradients(list(self.parameters.values()), list(self.buffers.values()), x, y)
+        for p, gradient in zip(self.trained, found, strict=True):
+            # A fused optimiser reads memory in order: a gradient must lie there as its parameter does.
+            p.grad = None if gradient is None else gradient.contiguous()
 
     def leave(self, i: int) -> None:
         """What model ``i`` has learned so far goes into its own module: it has had its share of steps."""
@@ -231,26 +233,42 @@ class _Stack:
                     own.copy_(stacked[name][i])
 
 
-def _stacks(module: Any, x: Tensor, y: Tensor, size: int, reading: Reading) -> bool:
-    """Whether training as a stack works at all (no branches on values, no recurrent kernels) and pays."""
+def _traced(
+    module: Any, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor, y: Tensor, reading: Reading
+) -> Callable[..., Sequence[Tensor]]:
+    """(parameters, buffers, x, y) -> gradients of the trained parameters; buffers are brought forward in place."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    frame, m, size = copy.deepcopy(module), len(next(iter(parameters.values()))), len(x)
+
+    def one(parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        return torch.func.functional_call(frame, (parameters, buffers), (x,))
+
+    def gradients(stacked: Sequence[Tensor], state: Sequence[Tensor], x: Tensor, y: Tensor) -> Sequence[Tensor]:
+        named = dict(zip(parameters, stacked, strict=True)), dict(zip(buffers, state, strict=True))
+        out = torch.vmap(one, randomness="different")(*named, x.reshape(m, size, *x.shape[1:]))
+        loss = loss_of(out.flatten(0, 1), y, reading).sum() / size
+        found: Sequence[Tensor] = torch.autograd.grad(loss, [p for p in stacked if p.requires_grad], allow_unused=True)
+        return found
+
+    many = torch.cat([x] * m), torch.cat([y] * m)
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        state = [b.clone() for b in buffers.values()]
+        traced: Callable[..., Sequence[Tensor]] = make_fx(gradients)(list(parameters.values()), state, *many)
+        return traced
+
+
+def _most(module: Any, x: Tensor, size: int) -> int:
+    """How many models a stack may hold: 1 where a stack gains nothing, else what fits the memory.
+
+    Counted are parameters, gradients and two states of the optimiser, and some twenty copies of the input.
+    """
     from torch.utils.flop_counter import FlopCounterMode
 
-    one = copy.deepcopy(module)
-    with torch.random.fork_rng(devices=[]), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        one(x[:size])
-    if x.device.type == "cpu" and counter.get_total_flops() > STACK_FLOPS:
-        return False
-    stack = _Stack([copy.deepcopy(module), copy.deepcopy(module)])
-    twice = torch.cat([x[:size], x[:size]])
-    try:
-        with torch.random.fork_rng(devices=[]), torch.enable_grad():
-            loss_of(stack(twice, 2), torch.cat([y[:size], y[:size]]), reading).sum().backward()
-    except (RuntimeError, NotImplementedError):  # what torch.func raises for a module that it cannot map
-        return False
-    return all(p.grad is not None for p in stack.trained)
-
-
-def _fits(module: Any, x: Tensor, size: int) -> int:
-    """How many models a stack may hold: parameters, gradients and two states, and some twenty copies of the input."""
+    if x.device.type == "cpu":
+        with torch.random.fork_rng(devices=[]), torch.no_grad(), FlopCounterMode(display=False) as counter:
+            copy.deepcopy(module)(x[:size])
+        if counter.get_total_flops() > STACK_FLOPS:
+            return 1
     weights = sum(p.numel() * p.element_size() for p in module.parameters())
     return int(max(1, MEMORY // max(1, 5 * weights + 20 * size * x[:1].numel() * x.element_size())))
