@@ -233,7 +233,7 @@ def distances(a: Records, b: Records) -> NumpyArray:
     """(len(a), len(b)): mean share of the range by which values differ, 1 where a name differs; texts: 1 - cosine."""
     if a.kind == "text":
         p, q = _bags(a), _bags(b)
-        return np.asarray(1 - p @ q.T)
+        return np.asarray(np.maximum(1 - p @ q.T, 0))
     p, q = a.values / np.maximum(a.levels - 1, 1), b.values / np.maximum(b.levels - 1, 1)
     out = np.zeros((len(a), len(b)))
     for i, row in enumerate(p):
