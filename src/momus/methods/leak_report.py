@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from momus.core.evidence import Bars, Evidence, Line, Series, Table
-from momus.core.records import Caveat, Figure
+from momus.core.records import Caveat, Figure, Interval
 from momus.core.samples import NumpyArray, Samples
 from momus.methods.describe import describe, filled
 from momus.methods.domain_classifier import tell_apart
@@ -29,6 +29,30 @@ def attack_figures(member: NumpyArray, other: NumpyArray, threshold: float | Non
         value, ci = roc.balanced_accuracy(member, other, threshold)
         note = "threshold chosen on other rows; 0.5 is guessing"
         figures.append(Figure(name="balanced_accuracy", value=value, ci=ci, n=n, note=note))
+    return figures
+
+
+def gain_figures(strong: NumpyArray, plain: NumpyArray, n: int) -> list[Figure]:
+    """How many times as many members ``strong`` finds as ``plain`` on the same rows, n members first.
+
+    The interval of a ratio sets each attack's worst end against the other's best: it covers more than it says. An
+    attack that finds nobody counts as finding one in ``n``.
+    """
+    figures = []
+    for rate, name in ((0.01, "1pct"), (0.001, "0.1pct")):
+        if len(plain) - n < roc.least_negatives(rate):
+            continue
+        (best, best_ci), (base, base_ci) = (roc.tpr_at_fpr(s[:n], s[n:], rate) for s in (strong, plain))
+        least = 1 / n
+        ci = Interval(
+            low=best_ci.low / max(base_ci.high, least),
+            high=best_ci.high / max(base_ci.low, least),
+            method="ends of both",
+        )
+        figures += [
+            Figure(name=f"tpr_loss_at_{name}_fpr", value=base, ci=base_ci, n=n, note="one threshold for all rows"),
+            Figure(name=f"gain_at_{name}", value=best / max(base, least), ci=ci, n=n, note="over one threshold"),
+        ]
     return figures
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from momus.core.errors import ProbeError
 from momus.core.probe import Trial, probe
 from momus.core.records import Knowledge, Measurement
-from momus.methods import shadow_models
+from momus.methods import leak_report, shadow_models
 from momus.probes.membership._found import found, nothing
 from momus.probes.membership._shadows import Needs, shadows_for
 
@@ -20,7 +20,7 @@ ENOUGH = 64  # shadow models from which each row can have a spread of its own
     source="arXiv:2112.03570",
     cost="2 min(records, n_train, n_test) queries rows, and one training for each shadow model",
     tasks=("classifier",),
-    version=3,
+    version=4,
 )
 def lira(
     target: Needs,
@@ -51,8 +51,9 @@ def lira(
         worth it where the target was trained on such views. margin: as in membership.loss.
     Returns
         tpr_at_1pct_fpr with a conservative interval; figures auc, tpr_at_0.1pct_fpr (from 4,380 non-members), auc by
-        class and group, auc_online, auc_offline, auc_fixed_variance, auc_row_variance, auc_loss (the same rows without
-        shadow models), shadow and target accuracy, blind_auc.
+        class and group, auc_online, auc_offline, auc_fixed_variance, auc_row_variance; auc_loss, tpr_loss_at_1pct_fpr
+        of one threshold on the same rows' loss, without shadow models; gain_at_1pct and gain_at_0.1pct, true positives
+        online over those of that threshold; shadow and target accuracy, blind_auc.
     Raises
         TargetError when a retrained copy has no probabilities; ProbeError for fewer than 2 shadows, missing labels, an
         unknown variance, or several queries of something that is no image.
@@ -92,4 +93,5 @@ def lira(
             "auc_row_variance": scores.row,
             "auc_loss": scores.plain,
         },
+        figures=leak_report.gain_figures(scores.online, scores.plain, ground.n),
     )
