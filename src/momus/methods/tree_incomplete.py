@@ -23,11 +23,12 @@ def top_down(finder: Finder, region: Box) -> None:
         finder.ask.current = len(finder.boxes)
         here = finder.ask(point)
         asks = _field(finder, point, box, here)
-        if asks is None:
+        parts = [] if asks is None else _branches(finder, point, box, asks)
+        if len(parts) < 2:  # a leaf, or answers that several nodes give: complete rows will tell
             finder.boxes.append(Box(box.low, box.high, box.kinds, box.coded, here))
             finder.marks.append(len(finder.ask))
             continue
-        stack += reversed(_branches(finder, point, box, asks))
+        stack += reversed(parts)
 
 
 def _value(axes: Axes, box: Box, a: int) -> float:
