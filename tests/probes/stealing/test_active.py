@@ -40,7 +40,7 @@ def test_a_line_is_stolen_and_priced(stolen: Measurement) -> None:
     assert stolen.value > 0.97 and decide(stolen, default_limits()["stealing.active"]).status is Status.FAIL
     assert stolen.figure("cost_to_90pct").value == pytest.approx(stolen.figure("queries_to_90pct").value * 2 / 1000)
     assert stolen.figure("minutes_to_90pct").value == pytest.approx(stolen.figure("queries_to_90pct").value / 100)
-    assert stolen.scope["answers"] == "3 decimals" and stolen.scope["asked"] == 200
+    assert stolen.scope["answers"] == "3 decimals" and stolen.figure("queries_asked").value == 200
     assert {"What the copy is worth against the queries it took", "What a copy costs"} <= {
         e.title for e in stolen.evidence
     }

@@ -31,7 +31,7 @@ def test_a_like_pool_is_worth_more_than_an_unlike_one(rows: tuple[Samples, Sampl
     good = knockoff(target, test=test, pool=pool, **QUICK)
     poor = knockoff(target, test=test, pool=narrow, **QUICK)
     assert good.value > 0.85 and poor.value < good.value - 0.1
-    assert good.scope["asked"] == 300 and good.figure("agreement_labels").value > 0.75
+    assert good.figure("queries_asked").value == 300 and good.figure("agreement_labels").value > 0.75
 
 
 def test_a_pool_that_holds_the_exam_is_robbed_of_it(rows: tuple[Samples, Samples, Samples]) -> None:
@@ -39,7 +39,7 @@ def test_a_pool_that_holds_the_exam_is_robbed_of_it(rows: tuple[Samples, Samples
     target = fitted(RandomForestClassifier(10, max_depth=5, random_state=0), train, "forest")
     both = replace(pool, x=np.concatenate([pool.x[:100], test.x]), groups={})
     m = knockoff(target, test=test, pool=both, **{**QUICK, "rows": 400})
-    assert m.scope["pool_rows"] == 100 and m.scope["asked"] == 100
+    assert m.scope["pool_rows"] == 100 and m.figure("queries_asked").value == 100
 
 
 @pytest.mark.parametrize("selection", ["reward", "margin"])
@@ -47,7 +47,7 @@ def test_other_ways_of_choosing_keep_the_budget(selection: str, rows: tuple[Samp
     train, test, pool = rows
     target = fitted(RandomForestClassifier(10, max_depth=4, random_state=0), train, "forest")
     m = knockoff(target, test=test, pool=pool, selection=selection, **QUICK)
-    assert m.scope["asked"] == 300 and m.value > 0.8
+    assert m.figure("queries_asked").value == 300 and m.value > 0.8
 
 
 def test_texts_are_copied_from_longer_texts() -> None:

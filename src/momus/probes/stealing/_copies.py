@@ -105,7 +105,12 @@ class Job:
     learner: copying.Learner
     queries: int
     rng: np.random.Generator
-    complete: bool = True
+    wanted: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether the budget leaves room for all questions that were wanted."""
+        return self.queries >= self.wanted
 
     @property
     def domain(self) -> Domain | None:
@@ -177,7 +182,7 @@ def prepare(
     asked = target.queries if isinstance(target, Meter) else 0
     left = queries if budget is None else max(0, min(queries, budget - asked))
     learner = copying.Learner(caller.classes, dict(ranges.codes) if ranges is not None else {}, modality)
-    return Job(caller, trial, modality, kept, begin, exam, ranges, learner, left, rng, left >= queries)
+    return Job(caller, trial, modality, kept, begin, exam, ranges, learner, left, rng, queries)
 
 
 def pool_rows(job: Job, pool: Samples) -> Samples:
@@ -267,7 +272,7 @@ def conclude(
         scope={
             "answers": job.caller.hears.name if job.caller.scored else "the class alone",
             "copy": kind or None,
-            "asked": len(theft),
+            "asked": len(theft) if len(theft) < job.wanted else None,
             "rows": None,  # said by n
             "after": None,
             **(scope or {}),

@@ -18,7 +18,7 @@ from momus.probes.stealing._copies import conclude, prepare
     metric="copy_agreement",
     worse="higher",
     source="arXiv:1609.02943, arXiv:1905.09165",
-    cost="queries + rows + 200 rows; 26 after rows for what the copy is good for",
+    cost="queries + rows + 200 rows; 34 after rows for what the copy is good for",
     tasks=("classifier",),
     modalities=("image", "table"),
 )
@@ -55,7 +55,7 @@ def active(
     Raises: ProbeError for an unknown strategy or answers, scores asked of a target that gives labels alone, or
     options out of range; TargetError for probabilities that are not finite.
 
-    Cost: ``queries`` for the theft, ``rows`` and up to 200 drawn rows for the exam; 26 times ``after`` rows.
+    Cost: ``queries`` for the theft, ``rows`` and up to 200 drawn rows for the exam; 34 times ``after`` rows.
 
     A pass means little when: the thief has data of the kind (stealing.knockoff, stealing.jacobian), knows the family
     of the model (stealing.linear, stealing.tree), asks more, or trains a larger copy than the small ones tried here.

@@ -21,7 +21,7 @@ from momus.probes.stealing._copies import Job, conclude, pool_rows, prepare
     metric="copy_agreement",
     worse="higher",
     source="arXiv:1602.02697",
-    cost="queries + rows + 200 rows; 26 after rows for what the copy is good for",
+    cost="queries + rows + 200 rows; 34 after rows for what the copy is good for",
     tasks=("classifier",),
     modalities=("image", "table"),
 )
@@ -55,7 +55,7 @@ def jacobian(
 
     Raises: ProbeError for options out of range or a pool of another kind; TargetError as in stealing.active.
 
-    Cost: ``queries`` for the theft, ``rows`` and up to 200 drawn rows for the exam; 26 times ``after`` rows.
+    Cost: ``queries`` for the theft, ``rows`` and up to 200 drawn rows for the exam; 34 times ``after`` rows.
 
     A pass means little when: the thief has many rows of the kind (stealing.knockoff), the service shows probabilities,
     or a column holds categories, which have no gradient and stay as the seeds have them.

@@ -23,7 +23,7 @@ PARTS = 24  # of a pool without labels, for the bandit
     metric="copy_agreement",
     worse="higher",
     source="arXiv:1812.02766, arXiv:1806.05476",
-    cost="min(queries, n_pool) + rows + 200 rows; 26 after rows for what the copy is good for",
+    cost="min(queries, n_pool) + rows + 200 rows; 34 after rows for what the copy is good for",
     tasks=("classifier",),
     modalities=("image", "table", "text"),
 )
@@ -56,7 +56,7 @@ def knockoff(
     Raises: ProbeError for an unknown selection, a pool of another form, or options out of range; TargetError as in
     stealing.active.
 
-    Cost: ``queries`` or the pool's rows, ``rows`` and up to 200 drawn rows for the exam; 26 times ``after`` rows.
+    Cost: ``queries`` or the pool's rows, ``rows`` and up to 200 drawn rows for the exam; 34 times ``after`` rows.
 
     A pass means little when: a better pool is to be had, or the thief makes up rows of his own (stealing.active).
 
