@@ -66,7 +66,7 @@ def _finder(service: Service, axes: Axes, precision: float) -> Finder:
 
 def _read(service: Service, stolen: Stolen, rng: np.random.Generator, precision: float, incomplete: bool) -> None:
     space, finder = stolen.axes.whole_space(), stolen.finder
-    if incomplete and service.target.info.missing:
+    if incomplete and service.target.info.missing and not service.view.labels:
         stolen.method = "from the root down, incomplete rows"
         tree_incomplete.top_down(finder, space)
         if not _wrong(stolen, rng):
@@ -75,6 +75,7 @@ def _read(service: Service, stolen: Stolen, rng: np.random.Generator, precision:
         stolen.finder = finder = _finder(service, stolen.axes, precision)
     if service.view.labels:
         stolen.method = "cuts between classes"
+        finder.ask.many(space.draw(stolen.axes, 200, rng))
         tree_repair.split(finder, space, rng, 2 * PER_BOX)
     else:
         stolen.method = "paths from leaf to leaf"
