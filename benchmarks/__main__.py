@@ -25,6 +25,9 @@ TITLES = {
     "corruption": "Common corruptions: 200 images of 224 x 224, one thread",
     "physical": "A printed patch beside ART's, one thread",
     "shift": "Shift and slices",
+    "attribute": "Guessing a sensitive column: beside ART on the same models and people, one thread",
+    "membership": "Membership: the same models and records, beside peers",
+    "provider": "What a hostile provider takes: four encodings, one thread",
     "scan": "Artifact scan",
 }
 PACKAGES = (
