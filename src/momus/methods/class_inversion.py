@@ -23,8 +23,8 @@ Array = Any
 Rising = Callable[[NumpyArray, NumpyArray], tuple[NumpyArray, NumpyArray]]
 # Rows of z -> what a caller can compute from the answer, log-odds (n, classes).
 Answers = Callable[[NumpyArray], NumpyArray]
-OVERSTATED = 3.0  # how far guesses are exaggerated before more is asked around them, where answers around the start
-# are all flat; in proportion where some of them are
+OVERSTATED = 3.0  # how far guesses are exaggerated where all answers around the start are flat; in proportion where some are
+HEARD = 0.05  # share of the first round's pairs that must tell something of a class, or it counts as deaf
 DONE = 0.02  # a class's search is over when its step is this small a part of the ball
 
 
@@ -120,8 +120,9 @@ def listen(
 
     Pairs of inputs, a random push z and its opposite around a common centre, are asked; what the answers differ by
     adds up, push by push, to the direction in which a class's log-odds rise (as in evolution strategies,
-    arXiv:1703.03864, and in reverse correlation). The first round is centred on the start, the others on the guesses
-    so far, exaggerated, where a rounded answer moves for some class even if it never does at the start.
+    arXiv:1703.03864, and in reverse correlation). The first round is centred on the start. Where it
+    told next to nothing of some class (rounded answers, or cut to the top classes), the other rounds are centred on the
+    guesses so far, exaggerated: there its answer moves.
     """
     n, ball = len(classes), radius * np.sqrt(space.size)
     total = np.zeros((n, space.size))
@@ -147,7 +148,8 @@ def listen(
         out.z = ball * total / np.where(length > 0, length, 1.0)
         out.trail.append((asked, out.z.copy()))
         out.flat = float(1 - told.sum() / max(1, n * asked / 2))
-        silent = silent if turn else out.flat
+        if not turn and (told < HEARD * asked / 2).any():
+            silent = out.flat
         if not out.complete:
             break
     out.steps[:] = asked

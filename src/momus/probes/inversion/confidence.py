@@ -48,7 +48,7 @@ def confidence(
     Measures: as inversion.gradient, with nothing but what a caller sees: probabilities rounded to ``decimals``, the
     ``top`` classes alone. Pairs of opposite random pushes of a smooth picture (or row) are asked; what their answers
     differ by adds up to a likeness. Every answer names all classes, so every query serves all of them at once. Where
-    rounding leaves most pairs alike, later rounds ask around the exaggerated likenesses found so far.
+    rounding tells nothing of some class, later rounds ask around the exaggerated likenesses found so far.
 
     Why it matters: every caller of a service that tells confidences can do this with a few hundred queries a name.
 
