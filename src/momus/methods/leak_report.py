@@ -56,6 +56,29 @@ def gain_figures(strong: NumpyArray, plain: NumpyArray, n: int) -> list[Figure]:
     return figures
 
 
+def coarser_figures(p_in: NumpyArray, y_in: NumpyArray, p_out: NumpyArray, y_out: NumpyArray) -> list[Figure]:
+    """What a simple defence would leave of the loss attack: AUC from rounded probabilities, and from the label alone.
+
+    No bound on what labels leak: membership.label_only asks for more than one of them.
+    """
+
+    def of_class(p: NumpyArray, y: NumpyArray) -> NumpyArray:
+        return np.asarray(p, dtype=float)[np.arange(len(y)), y]
+
+    views: dict[str, tuple[NumpyArray, NumpyArray]] = {
+        "auc_if[all digits]": (of_class(p_in, y_in), of_class(p_out, y_out))
+    }
+    for decimals in (2, 1):
+        name = f"auc_if[{decimals} decimal{'s' if decimals > 1 else ''}]"
+        views[name] = (of_class(np.round(p_in, decimals), y_in), of_class(np.round(p_out, decimals), y_out))
+    views["auc_if[label alone]"] = ((p_in.argmax(1) == y_in).astype(float), (p_out.argmax(1) == y_out).astype(float))
+    figures = []
+    for name, (member, other) in views.items():
+        area, ci = intervals.auc(member, other)
+        figures.append(Figure(name=name, value=area, ci=ci, n=len(member), note="if no more were answered"))
+    return figures
+
+
 def part_figures(
     member: NumpyArray, other: NumpyArray, parts: Mapping[str, tuple[NumpyArray, NumpyArray]]
 ) -> tuple[list[Figure], list[Evidence]]:

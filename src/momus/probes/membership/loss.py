@@ -20,7 +20,7 @@ from momus.stats import roc
     source="arXiv:1709.01604, arXiv:2003.10595",
     cost="2 min(rows, n_train, n_test) rows",
     tasks=("classifier",),
-    version=2,
+    version=3,
 )
 def loss(
     target: Probabilities, trial: Trial, *, rows: int = 4000, signal: str = "auto", margin: float = 0.03
@@ -40,7 +40,8 @@ def loss(
     Returns
         tpr_at_1pct_fpr with a conservative interval that allows for the estimated threshold; figures auc,
         balanced_accuracy, tpr_at_0.1pct_fpr (from 4,380 non-members on), auc by class and group, accuracy_train,
-        accuracy_test, generalisation_gap, blind_auc.
+        accuracy_test, generalisation_gap, blind_auc; auc_if[...]: what rounding answers or giving labels alone would
+        leave of one threshold on the loss.
     Raises
         TargetError when the probabilities are not finite; ProbeError for an unknown signal or missing labels.
     Cost
@@ -93,6 +94,7 @@ def loss(
         Figure(name="accuracy_train", value=right_in / n, n=n),
         Figure(name="accuracy_test", value=right_out / n, n=n),
         Figure(name="generalisation_gap", value=gap, ci=gap_ci, n=n),
+        *leak_report.coarser_figures(p_in, y_in, p_out, y_out),
         blind,
         *parts,
     ]
