@@ -20,7 +20,7 @@ from momus.probes.stealing._copies import Job, conclude, pool_rows, prepare
     optional_data=("train", "pool"),
     metric="copy_agreement",
     worse="higher",
-    source="arXiv:1602.02697",
+    source="arXiv:1602.02697, arXiv:1605.07277",
     cost="queries + rows + 200 rows; 34 after rows for what the copy is good for",
     tasks=("classifier",),
     modalities=("image", "table"),
@@ -60,7 +60,8 @@ def jacobian(
     A pass means little when: the thief has many rows of the kind (stealing.knockoff), the service shows probabilities,
     or a column holds categories, which have no gradient and stay as the seeds have them.
 
-    Source: Papernot et al. 2017, arXiv:1602.02697: labels alone, alternating direction, at most so many rows a round.
+    Source: Papernot et al. 2017 (arXiv:1602.02697); Papernot et al. 2016 (arXiv:1605.07277) for a step that turns its
+    direction and for a limit on the rows of a round.
     """
     if seeds < 1 or not step > 0:
         raise ProbeError("seeds must be at least 1 and step above 0", place="option 'seeds'")
