@@ -240,7 +240,7 @@ def _onnx(card: TargetCard, base: Path, path: Path | None, samples: Samples | No
     except ModuleNotFoundError as error:
         raise MissingExtra.of("ONNX targets", "onnx", str(error.name)) from error
     assert path is not None
-    return onnx_target(
+    target = onnx_target(
         path,
         name=card.name,
         classes=class_names(card, samples),
@@ -251,6 +251,10 @@ def _onnx(card: TargetCard, base: Path, path: Path | None, samples: Samples | No
         train=_train(card, base),
         **_input(card),
     )
+    if card.train is not None:  # what is kept of its retrained copies must not outlive the function that made them
+        changed = digest.of_value([target.info.digest, _code_digest(card, base, None)])
+        target._info = replace(target.info, digest=changed)
+    return target
 
 
 def _callable(card: TargetCard, base: Path, path: Path | None, samples: Samples | None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,6 +80,19 @@ def test_the_models_of_one_probe_serve_the_next(data, tmp_path: Path) -> None:  
     more = {**data, "train": data["train"].take(slice(1, None))}
     lira(target, **more, cache=cache, **options)
     assert len(fits) == 6
+
+
+def test_probes_side_by_side_share_the_work_and_change_no_number(data, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """As two workers of one run: each model is trained once, whoever comes first, and each probe has all of them."""
+    target, fits = counting(fitted(RandomForestClassifier(5, random_state=0), data["train"], "forest"))
+    cache, options = Cache(tmp_path), {"records": 150, "shadows": 12}
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(probe, target, **data, cache=cache, **options) for probe in (lira, shadow)]
+        side_by_side = [f.result() for f in both]
+    assert len(fits) == 12
+    for probe, m in zip((lira, shadow), side_by_side, strict=True):
+        alone = probe(target, **data, **options)
+        assert alone.value == m.value and alone.figures == m.figures
 
 
 def test_a_person_is_wholly_in_a_model_or_wholly_out() -> None:
