@@ -12,7 +12,7 @@ pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from momus.core.capabilities import Gradients, Probabilities, Trains, missing  # noqa: E402
+from momus.core.capabilities import Gradients, Parameters, Probabilities, Trains, missing  # noqa: E402
 from momus.core.errors import TargetError  # noqa: E402
 from momus.methods.losses import loss_gradient  # noqa: E402
 from momus.targets import Target  # noqa: E402
@@ -130,3 +130,36 @@ def test_average_pooling_in_the_words_of_a_newer_operator_set(tmp_path: Path) ->
     assert not missing(target, Gradients), target.info.notes
     a = target.encode(RNG.integers(0, 255, (4, 4, 4, 3)).astype(np.uint8))
     assert np.abs(np.asarray(loss_gradient(target, a, np.zeros(4, np.int64))[1])).max() > 0
+
+
+def test_learned_numbers_are_read_and_replaced(tmp_path: Path) -> None:
+    target = Target.from_onnx(graph(tmp_path / "m.onnx", "Softmax"), name="m")
+    assert not missing(target, Parameters)
+    held = target.parameters()
+    assert list(held) == ["w"] and np.array_equal(held["w"], W)
+    held["w"][:] = 0
+    assert np.array_equal(target.parameters()["w"], W), "a copy was given"
+    other = target.with_parameters({"w": -W})
+    assert np.array_equal(other.parameters()["w"], -W) and other.info.digest != target.info.digest
+    z = -X.astype(np.float32) @ W
+    np.testing.assert_allclose(other.probabilities(X), np.exp(z) / np.exp(z).sum(1, keepdims=True), atol=1e-5)
+    np.testing.assert_allclose(other.probabilities(target.encode(X)), other.probabilities(X), atol=1e-6)
+    assert missing(other, Gradients), "the converted twin has the old numbers"
+    assert np.array_equal(target.predict(X), (X @ W).argmax(axis=1)), "the original stays"
+    with pytest.raises(TargetError, match="shape"):
+        target.with_parameters({"w": W[:2]})
+
+
+def test_a_received_file_is_examined(tmp_path: Path) -> None:
+    """Squeezed text in the low bits of an ONNX file is found by the probe, end to end."""
+    import zlib
+
+    from momus.methods.hidden_data import put_low_bits
+    from momus.probes.provider.traces import traces
+
+    target = Target.from_onnx(graph(tmp_path / "m.onnx"), name="m")
+    message = zlib.compress(b"name, street and diagnosis, " * 9)
+    bits = np.unpackbits(np.frombuffer(message, dtype=np.uint8))
+    held = put_low_bits({"w": W}, bits, 20)
+    m = traces(target.with_parameters(held))
+    assert any("zlib" in str(r) for e in m.evidence if e.kind == "table" for r in e.rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from momus.core import digest
 from momus.core.capabilities import Array, Slope, TargetInfo, to_numpy
 from momus.core.errors import TargetError
 from momus.core.samples import Column, NumpyArray, Samples
-from momus.targets import answers
+from momus.targets import answers, onnx_weights
 from momus.targets.callable_ import (
     CallableScores,
     CallableScoresTrains,
@@ -39,13 +40,8 @@ class Session:
     """
 
     def __init__(self, path: Path, name: str) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         try:
-            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self.session = _session(str(path))
         except Exception as error:
             raise TargetError(
                 f"onnxruntime cannot load it: {' '.join(str(error).split())[:300]}", code="target/onnx", place=str(path)
@@ -71,6 +67,12 @@ class Session:
         maps = [o.name for o in outputs if o.type.startswith("seq(map")]
         return str((floats + maps + [outputs[0].name])[0])
 
+    def over(self, content: bytes) -> Session:
+        """The same reading of another graph with the same inputs and outputs, given as the bytes of its file."""
+        again = copy.copy(self)
+        again.session = _session(content)
+        return again
+
     @property
     def shape(self) -> tuple[int, ...] | None:
         """One sample in the model's own layout, None where a side is open."""
@@ -95,6 +97,15 @@ class Session:
         if isinstance(out, list) and out and isinstance(out[0], dict):  # ZipMap: one {class: probability} a row
             return np.array([[row[k] for k in sorted(row)] for row in out])
         return np.asarray(out)
+
+
+def _session(source: str | bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
 class White(CallableTarget):
@@ -205,6 +216,7 @@ def onnx_target(
         form = OnnxValuesTrains if train is not None else OnnxValues
     elif white is not None:
         form = OnnxGradientsTrains if train is not None else OnnxGradients
+    form = onnx_weights.form_of(form, file)
     target = form(session, replace(info, notes=tuple(notes)), where, tuple(columns), rows, hook)
     if isinstance(target, White):
         target.white = white
