@@ -1,5 +1,5 @@
-"""The study's three recognisers: softmax regression, a hidden layer of 3,000 sigmoids, and a denoising autoencoder's two
-encoding layers (1,000 and 300 sigmoids) under a softmax. ``train.py`` fills weights/.
+"""The study's three recognisers: softmax regression, a hidden layer of 3,000 sigmoids, and a softmax over a denoising
+autoencoder's two encoding layers (1,000 and 300 sigmoids). ``train.py`` fills weights/.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def confidence(
     """
     decimals = trial.service.decimals if decimals is None else decimals
     top = trial.service.top if top is None else top
-    if queries < 2 or rounds < 1 or not radius > 0 or waves < 1 or min(decimals or 0, 0) < 0 or (top or 1) < 1:
+    if queries < 2 or rounds < 1 or not radius > 0 or waves < 1 or (decimals or 0) < 0 or top == 0 or (top or 1) < 1:
         raise ProbeError(
             "queries must be at least 2, rounds, waves and top at least 1, decimals at least 0 and radius above 0",
             place="options",
