@@ -25,6 +25,8 @@ TITLES = {
     "corruption": "Common corruptions: 200 images of 224 x 224, one thread",
     "physical": "A printed patch beside ART's, one thread",
     "copies": "Model stealing: learned copies of the digits CNN and of tables, beside ART, one thread",
+    "traces": "Traces of hidden data in received models, by encoding and strength, one thread",
+    "shadows": "Sixteen shadow models trained together, one thread",
     "shift": "Shift and slices",
     "attribute": "Guessing a sensitive column: beside ART on the same models and people, one thread",
     "membership": "Membership: the same models and records, beside peers",

@@ -24,25 +24,27 @@ from momus.methods.shadow_models import halves
 from momus.targets import Target
 from momus.zoo.tables import people
 
-MODELS, EPOCHS, LR, MOMENTUM = 16, 10, 0.05, 0.9
+MODELS, LR, MOMENTUM = 16, 0.05, 0.9
 Loop = Callable[["Work"], list[nn.Module]]
 
 
 class Work:
     """One network and its rows: 16 halves of ``rows`` to train on, the rest to test."""
 
-    def __init__(self, name: str, build: Callable[[], nn.Module], x: np.ndarray, y: np.ndarray, batch: int) -> None:
+    def __init__(
+        self, name: str, build: Callable[[], nn.Module], x: np.ndarray, y: np.ndarray, batch: int, epochs: int
+    ) -> None:
         order = np.random.default_rng(0).permutation(len(x))
         x, y = x[order].astype(np.float32), y[order].astype(np.int64)
         cut = 2 * (len(x) // 3)
-        self.name, self.build, self.batch = name, build, batch
+        self.name, self.build, self.batch, self.epochs = name, build, batch, epochs
         self.x, self.y, self.test_x, self.test_y = x[:cut], y[:cut], x[cut:], y[cut:]
         self.inside = halves(cut, range(MODELS), 0)
         self.k = int(y.max()) + 1
 
     @property
     def steps(self) -> int:
-        return round(EPOCHS * int(self.inside[0].sum()) / self.batch)
+        return round(self.epochs * int(self.inside[0].sum()) / self.batch)
 
     def accuracy(self, models: list[Any]) -> float:
         with torch.no_grad():
@@ -66,11 +68,11 @@ def works() -> list[Work]:
     assert table.y is not None
     wide = table.x.shape[1]
     return [
-        Work(f"MLP {wide}-64-2, batch 32", lambda: _mlp(wide, 64, 2), _scaled(table.x), table.y, 32),
-        Work("MLP 64-128-10 tanh, batch 32", lambda: _mlp(64, 128, 10), scans, digit, 32),
-        Work("CNN 8-16 channels, 8 x 8, batch 32", lambda: _cnn(8), image, digit, 32),
-        Work("MLP 600-128-100 tanh, batch 100", lambda: _mlp(600, 128, 100), baskets, kind, 100),
-        Work("CNN 8-16 channels, 24 x 24, batch 32", lambda: _cnn(24), large, digit, 32),
+        Work(f"MLP {wide}-64-2, batch 32", lambda: _mlp(wide, 64, 2), _scaled(table.x), table.y, 32, 30),
+        Work("MLP 64-128-10 tanh, batch 32", lambda: _mlp(64, 128, 10), scans, digit, 32, 30),
+        Work("CNN 8-16 channels, 8 x 8, batch 32", lambda: _cnn(8), image, digit, 32, 8),
+        Work("MLP 600-128-100 tanh, batch 100", lambda: _mlp(600, 128, 100), baskets, kind, 100, 4),
+        Work("CNN 8-16 channels, 24 x 24, batch 32", lambda: _cnn(24), large, digit, 32, 2),
     ]
 
 
@@ -90,7 +92,7 @@ def _cnn(side: int) -> nn.Module:
 
 def together(work: Work) -> list[nn.Module]:
     """Momus: a target with a recipe trains all of them, bookkeeping of the targets included."""
-    recipe = {"build": work.build, "epochs": EPOCHS, "batch": work.batch, "lr": LR, "momentum": MOMENTUM}
+    recipe = {"build": work.build, "epochs": work.epochs, "batch": work.batch, "lr": LR, "momentum": MOMENTUM}
     settings: dict[str, Any] = {"samples": Samples(work.x.astype(np.float64))}
     rows = work.x.astype(np.float64)
     if work.x.ndim == 4:
@@ -107,7 +109,7 @@ def one_after_another(work: Work) -> list[nn.Module]:
         torch.manual_seed(i)
         net, where = work.build(), torch.from_numpy(np.flatnonzero(mask))
         step, loss = torch.optim.SGD(net.parameters(), lr=LR, momentum=MOMENTUM), nn.CrossEntropyLoss()
-        for _ in range(EPOCHS):
+        for _ in range(work.epochs):
             for now in where[torch.randperm(len(where))].split(work.batch):
                 step.zero_grad()
                 loss(net(x[now]), y[now]).backward()
@@ -123,7 +125,7 @@ def with_loaders(work: Work) -> list[nn.Module]:
         torch.manual_seed(i)
         net, loader = work.build(), DataLoader(Subset(data, np.flatnonzero(mask).tolist()), work.batch, shuffle=True)
         step, loss = torch.optim.SGD(net.parameters(), lr=LR, momentum=MOMENTUM), nn.CrossEntropyLoss()
-        for _ in range(EPOCHS):
+        for _ in range(work.epochs):
             for x, y in loader:
                 step.zero_grad(set_to_none=True)
                 loss(net(x), y).backward()
@@ -143,7 +145,7 @@ def art(work: Work) -> tuple[float, list[nn.Module]]:
         def fit(self, x: Any, y: Any, **_: Any) -> None:
             nonlocal spent
             start = time.process_time()
-            super().fit(x, y, batch_size=work.batch, nb_epochs=EPOCHS)
+            super().fit(x, y, batch_size=work.batch, nb_epochs=work.epochs)
             spent += time.process_time() - start
 
     net = work.build()
@@ -180,8 +182,9 @@ def rows() -> list[dict[str, Any]]:
 
 
 def _rows(work: Work) -> list[dict[str, Any]]:
-    from momus.targets.torch_recipe import STACK_FLOPS
     from torch.utils.flop_counter import FlopCounterMode
+
+    from momus.targets.torch_recipe import STACK_FLOPS
 
     together(work)  # the first use of vmap imports for seconds
     with FlopCounterMode(display=False) as counter:
