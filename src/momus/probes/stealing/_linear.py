@@ -182,6 +182,21 @@ def _at_flips(service: Service, design: Design, rng: np.random.Generator, taken:
     taken.linear = taken.misfit <= 20 * EXACT if design.smooth.any() else None
     found.append(held)
     _keep_flips(service, design, taken, found, decimals)
+    if taken.misfit > EXACT or not design.smooth.any():
+        _or_nearest(service, design, rng, taken)
+
+
+def _or_nearest(service: Service, design: Design, rng: np.random.Generator, taken: Taken) -> None:
+    """Where flips are known roughly only (whole numbers), a model fitted to random answers may be the better copy."""
+    rows, answers = service.some(design.drawn(12 * design.unknowns + 100, rng, 1.5))
+    held = service.ask(design.drawn(8 * CHECKS, rng, 1.5))
+    other = _nearest(service, design, rows, answers, held)
+    assert taken.copy is not None
+    classes = held[1].argmax(axis=1)
+    right = [float((c.predict(held[0]) == classes).mean()) for c in (taken.copy, other)]
+    if right[1] > right[0]:
+        taken.method = "closest linear model"
+        taken.keep(service.queries, other)
 
 
 def _keep_flips(
