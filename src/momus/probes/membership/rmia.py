@@ -96,5 +96,5 @@ def rmia(
         curves={"relative, online": online, "relative, offline": without, "loss alone": plain},
         areas={"auc_online": online, "auc_offline": without, "auc_loss": plain},
         figures=[*few, promise],
-        scope={"slope": slope if offline else None},
+        scope={"a": None, "slope": slope if offline else None},
     )
