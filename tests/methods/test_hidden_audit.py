@@ -26,11 +26,21 @@ def test_the_price_is_that_of_the_same_rows() -> None:
     planted = clean.copy()
     planted[:6] = False
     planted[95:97] = True
-    value, ci = audit.paired_cost(clean, planted)
+    value, ci = audit.paired_cost(clean[None], planted)
     assert value == pytest.approx(0.04) and ci.low < 0.04 < ci.high
-    same, narrow = audit.paired_cost(clean, clean)
+    same, narrow = audit.paired_cost(clean[None], clean)
     assert same == 0 and narrow.low < 0 < narrow.high < 0.03, "no row that differs is no proof of none"
-    assert audit.paired_cost(clean[:0], clean[:0])[1].high == 1.0
+    assert audit.paired_cost(clean[None, :0], clean[:0])[1].high == 1.0
+
+
+def test_several_clean_models_settle_the_price() -> None:
+    rng = np.random.default_rng(0)
+    clean, planted = rng.random((3, 400)) < 0.9, rng.random(400) < 0.8
+    value, ci = audit.paired_cost(clean, planted)
+    assert value == pytest.approx(clean.mean() - planted.mean()) and ci.low < value < ci.high
+    assert (
+        ci.high - ci.low < audit.paired_cost(clean[:1], planted)[1].high - audit.paired_cost(clean[:1], planted)[1].low
+    )
 
 
 def test_the_interval_of_the_price_covers_it() -> None:
@@ -38,7 +48,7 @@ def test_the_interval_of_the_price_covers_it() -> None:
     for _ in range(400):
         clean = rng.random(300) < 0.9
         planted = np.where(rng.random(300) < 0.06, rng.random(300) < 0.5, clean)
-        _, ci = audit.paired_cost(clean, planted)
+        _, ci = audit.paired_cost(clean[None], planted)
         covered += ci.low <= 0.06 * (0.9 - 0.5) <= ci.high
     assert covered > 0.92 * 400
 

@@ -43,21 +43,23 @@ class Attempt:
 
 
 def paired_cost(clean: NumpyArray, planted: NumpyArray, level: float = 0.95) -> tuple[float, Interval]:
-    """Accuracy lost on the same rows, with an interval that also holds where no row differs.
+    """Accuracy lost on the same n rows, with an interval that also holds where no row differs.
 
-    Wald's interval after half a row was added to each kind of disagreement and two rows in all (Agresti & Min 2005).
+    ``clean`` (m, n) are m clean models. With one it is Wald's interval after half a row was added to each kind of
+    disagreement and two rows in all (Agresti & Min 2005); with more, each row's loss is the mean over them.
     """
-    n = len(clean)
+    n = clean.shape[1]
     if n == 0:
         return 0.0, Interval(low=-1.0, high=1.0, method="none")
-    lost, won = int((clean & ~planted).sum()), int((~clean & planted).sum())
-    b, c, m = lost + 0.5, won + 0.5, n + 2
-    middle = (b - c) / m
-    half = 1.959964 * math.sqrt(max(b + c - (b - c) ** 2 / m, 0.0)) / m
-    value = (lost - won) / n
-    return value, Interval(
+    loss = clean.mean(axis=0) - planted
+    value = float(loss.mean())
+    total, squares = float(loss.sum()), float((loss**2).sum()) + 1
+    middle = total / (n + 2)
+    half = 1.959964 * math.sqrt(max(squares - total**2 / (n + 2), 0.0)) / (n + 2)
+    ci = Interval(
         low=min(value, middle - half), high=max(value, middle + half), level=level, method="paired (Agresti-Min)"
     )
+    return value, ci
 
 
 def climb(

@@ -20,6 +20,7 @@ from momus.probes.provider import _report
 
 DECOYS = 1000
 TEST_ROWS = 5000
+CLEAN = 3  # clean trainings, under other seeds
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Setting:
     clean: NumpyArray
     given: float
     caveats: list[Caveat]
+    cleans: NumpyArray | None = None
 
     @property
     def n(self) -> int:
@@ -69,7 +71,8 @@ class Setting:
     def attempt(self, strength: float, model: Any, got: Records, sent: Records, **more: Any) -> Attempt:
         """Judge what was read from ``model`` and what it lost."""
         right = self.right(model)
-        cost, ci = hidden_audit.paired_cost(self.clean, right)
+        cleans = self.clean[None] if self.cleans is None else self.cleans
+        cost, ci = hidden_audit.paired_cost(cleans, right)
         back = hidden_records.came_back(got, sent, self.others(len(sent)))
         return Attempt(strength, sent, got, back, right, cost, ci, carrier=model, **more)
 
@@ -121,19 +124,29 @@ def _worth_sending(rows: Records) -> NumpyArray:
     return np.flatnonzero(full)
 
 
-def retrained(setting: Setting, target: Any, seed: int) -> Any | None:
-    """A clean model of the same recipe, which the planted ones are compared with; None where time ran out."""
+def retrained(setting: Setting, target: Any, seed: int) -> bool:
+    """Train clean models of the same recipe, which the planted ones are compared with; False where time ran out.
+
+    Nobody notices a loss that honest trainings differ by: where their worst lies further below their mean than the
+    tolerated accuracy, that is what goes unnoticed.
+    """
+    found = []
     try:
-        model = target.retrain(setting.train.x, np.asarray(setting.train.y), seed=seed)
+        for i in range(CLEAN):
+            model = target.retrain(setting.train.x, np.asarray(setting.train.y), seed=(seed + i) % 2**31)
+            found.append(setting.right(model))
     except BudgetSpent:
-        return None
-    setting.clean = setting.right(model)
-    own = float(setting.clean.mean())
+        return False
+    setting.cleans = np.stack(found)
+    setting.clean = setting.cleans[0]
+    accuracies = setting.cleans.mean(axis=1)
+    own, worst = float(accuracies.mean()), float(accuracies.min())
+    setting.tolerated = max(setting.tolerated, own - worst)
     if setting.given - own > 0.05:
         message = f"models trained by the hook are right on {own:.2f} of the test rows, the one given on "
         message += f"{setting.given:.2f}: they are not one recipe"
         setting.caveats.append(Caveat(code="retrain-mismatch", message=message, blocks="pass"))
-    return model
+    return True
 
 
 def scrubbed(setting: Setting, best: Attempt | None, read: Callable[[Any], Records]) -> list[tuple[str, float, int]]:
@@ -171,10 +184,11 @@ def report(
         least = min(a.cost for a in attempts)
         message = f"every planting that was tried cost at least {100 * least:.1f} points; weaker ones were not tried"
         caveats.append(Caveat(code="none-unnoticed", message=message, blocks="pass"))
-    clean = float(setting.clean.mean()) if len(setting.clean) else 0.0
+    clean = float((setting.clean if setting.cleans is None else setting.cleans).mean()) if len(setting.clean) else 0.0
     said = [
         *setting._figures(),
         Figure(name="accuracy_clean", value=clean, n=len(setting.clean)),
+        Figure(name="unnoticed_loss", value=setting.tolerated, note="tolerated, or what clean trainings differ by"),
         *(_report.quality(best) if best is not None else []),
         *figures,
         *(Figure(name=f"records_after[{name}]", value=left) for name, _, left in scrub[1:]),

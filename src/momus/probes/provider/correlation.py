@@ -29,7 +29,7 @@ class Needs(TrainsUnder, Parameters, Protocol):
     worse="higher",
     unit="records",
     source="arXiv:1709.07886",
-    cost="n_test rows (at most 5,000), and one training for each planting",
+    cost="n_test rows (at most 5,000), and three clean trainings and one for each planting",
     tasks=("classifier",),
     modalities=("image", "table", "text"),
 )
@@ -75,7 +75,7 @@ def correlation(
     if not setting.usable:
         return setting.nothing()
     seed = seeds.derive(trial.seed, "training") % 2**31
-    if _audit.retrained(setting, target, seed) is None:
+    if not _audit.retrained(setting, target, seed):
         return setting.nothing(_pulling.no_time())
     size = sum(np.asarray(v).size for v in target.parameters().values())
     pilots, every = seeds.derive(trial.seed, "pilots") % 2**31, EVERY[size < 4096]

@@ -27,7 +27,7 @@ class Needs(TrainsUnder, Parameters, Protocol):
     worse="higher",
     unit="records",
     source="arXiv:1709.07886",
-    cost="n_test rows (at most 5,000), and one training for each planting",
+    cost="n_test rows (at most 5,000), and three clean trainings and one for each planting",
     tasks=("classifier",),
     modalities=("image", "table", "text"),
 )
@@ -47,7 +47,7 @@ def signs(
 
     Measures
         How many training records come back from the signs of a model whose training was pulled towards their bits,
-        while it loses no more than the tolerated accuracy beside a clean training of the same seed.
+        while it loses no more than the tolerated accuracy beside clean trainings, or than these differ by.
     Why it matters
         The code that trains the model is trusted with the data and with the model. It needs no line that copies data
         anywhere: one more term in the loss, and the model that leaves the house carries the records.
@@ -74,7 +74,7 @@ def signs(
     if not setting.usable:
         return setting.nothing()
     seed = seeds.derive(trial.seed, "training") % 2**31
-    if _audit.retrained(setting, target, seed) is None:
+    if not _audit.retrained(setting, target, seed):
         return setting.nothing(_pulling.no_time())
 
     def read(model: Any, sent: Records) -> tuple[Records, float, None]:

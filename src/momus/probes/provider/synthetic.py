@@ -21,7 +21,7 @@ from momus.probes.provider import _audit, _pulling, _strangers
     worse="higher",
     unit="records",
     source="arXiv:1709.07886",
-    cost="n_test rows (at most 5,000), and one training for each planting; the made-up rows are asked of those",
+    cost="n_test rows (at most 5,000), 3 clean trainings, one for each planting; made-up rows are asked of those",
     tasks=("classifier",),
     modalities=("image", "table", "text"),
 )
@@ -74,7 +74,7 @@ def synthetic(
     if not setting.usable:
         return setting.nothing()
     seed, made_seed = seeds.derive(trial.seed, "training") % 2**31, seeds.derive(trial.seed, "made up") % 2**31
-    if _audit.retrained(setting, target, seed) is None:
+    if not _audit.retrained(setting, target, seed):
         return setting.nothing(_pulling.no_time())
     x, y = setting.train.x, np.asarray(setting.train.y)
     each = max(setting.queue.bits * repeat, 1)
@@ -101,12 +101,12 @@ def synthetic(
 
     def learned(a: Attempt) -> int:
         """More rows while the model learns them by heart and still does its work."""
-        if a.cost > 5 * tolerated or (len(a.sent) and a.back.count < 0.5 * len(a.sent)):
+        if a.cost > 5 * setting.tolerated or (len(a.sent) and a.back.count < 0.5 * len(a.sent)):
             return -1
         return 1 if len(a.sent) < setting.fitting(each * setting.most, each) else 0
 
     attempts, spent = hidden_audit.climb(attempt, share, 2.5, max(1, trainings - 2), learned)
-    best = hidden_audit.unnoticed(attempts, tolerated)
+    best = hidden_audit.unnoticed(attempts, setting.tolerated)
     loud = max(attempts, key=lambda a: a.back.count, default=None)
     while not spent and loud is not None and len(attempts) < trainings:  # between the loudest and the quietest
         quiet = best.strength if best is not None else share / 6
@@ -114,7 +114,7 @@ def synthetic(
             break
         more, spent = hidden_audit.climb(attempt, (loud.strength * quiet) ** 0.5, 2.5, 1, learned)
         attempts += more
-        best = hidden_audit.unnoticed(attempts, tolerated)
+        best = hidden_audit.unnoticed(attempts, setting.tolerated)
         loud = loud if best is not None else min(attempts, key=lambda a: a.strength)
     caught, rate = _strangers.caught(setting.train, made_seed, rows(best.bits * repeat) if best else 0, trial.seed)
     figures = [
