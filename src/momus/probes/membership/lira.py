@@ -94,4 +94,5 @@ def lira(
             "auc_loss": scores.plain,
         },
         figures=leak_report.gain_figures(scores.online, scores.plain, ground.n),
+        scope={"queries": queries if queries > 1 else None},
     )
