@@ -22,6 +22,7 @@ TITLES = {
     "decision": "Labels alone: HopSkipJump on the digits models, 20 images, one thread",
     "text": "Text: one budget of edits, several searches",
     "reprogramming": "Reprogramming: counting squares on models that were never meant to",
+    "inversion": "Faces recovered from recognisers: forty people, one thread",
     "corruption": "Common corruptions: 200 images of 224 x 224, one thread",
     "physical": "A printed patch beside ART's, one thread",
     "copies": "Model stealing: learned copies of the digits CNN and of tables, beside ART, one thread",

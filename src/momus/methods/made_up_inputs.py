@@ -44,14 +44,12 @@ def _pictures(x: NumpyArray, n: int, rng: np.random.Generator) -> dict[str, Nump
     one[rows, rng.integers(0, pixels, n)] = rng.integers(1, 256, n)
     for _ in range(2):
         two[rows, rng.integers(0, pixels, n)] = rng.integers(1, 256, n)
-    grey = np.broadcast_to(rng.integers(0, 256, (n, 1, 1, 1)), shape)
     found = {
         "even noise": rng.integers(0, 256, shape),
         "black and white noise": 255 * rng.integers(0, 2, shape),
         "shuffled pictures": rng.permuted(some, axis=1).reshape(shape),
         "one pixel": one.reshape(shape),
         "two pixels": two.reshape(shape),
-        "one grey": grey,
     }
     return {k: v.astype(x.dtype) for k, v in found.items()}
 

@@ -35,7 +35,8 @@ def traces(
         How many of seven kinds of traces are there: low bits that spell a file (squeezed data with a checksum, text);
         numbers that are not rounded among rounded ones; arrays that no answer depends on; and, against clean models,
         low bits, signs, the order of numbers, their distribution, and likeness of some stretch of numbers to training
-        records. Clean models are copies trained by the target's own hook on the same rows.
+        records. Clean models are copies trained by the target's own hook on the same rows; without one, models of
+        other recipes are shown beside it, and only the first three kinds are counted.
     Why it matters
         Song et al. hide training data in low bits, signs and values at no cost in accuracy; whoever is given the
         model is given the data.
@@ -64,8 +65,8 @@ def traces(
     found = parts.statistics(values, looked)
     clean = parts.clean_of(target, trial, copies, looked)
     stand = methods.standing(found, clean.models)
-    strict = level if clean.retrained else level / 10  # other recipes differ for honest reasons too
-    beyond = stand.beyond(strict)
+    # Other recipes and sizes differ for honest reasons: beside them a deviation is shown and not counted.
+    beyond = stand.beyond(level) if clean.retrained else []
     idle = parts.unused(target, values, trial.data.get("train"), rows)
     spelled = trace_bits.payloads(values)
     mixed = parts.mixed(values)
@@ -80,7 +81,7 @@ def traces(
     low, sign, usual = parts.room(values)
     size = int(sum(v.size for v in methods.floats(values).values()))
     figures = [
-        parts.rates(clean, strict),
+        parts.rates(clean, level),
         Figure(name="low_bit_bytes", value=low, n=size, note="what an encrypted payload could fill unseen"),
         Figure(name="sign_bytes", value=sign, n=size, note="one bit a number, if accuracy allows"),
         Figure(name="precision_bits", value=float(usual), n=size, note="of the mantissa, used by most numbers"),
@@ -95,7 +96,7 @@ def traces(
         message = "no training rows are given, so the numbers were not held against the data"
         caveats.append(Caveat(code="no-data", message=message, blocks="pass"))
     evidence: list[Table | Bars] = [
-        _signs(signs, stand, idle is None),
+        _signs(signs, stand, idle is None, clean.retrained),
         parts.table(found, clean, stand),
         *parts.bars(stand),
     ]
@@ -108,7 +109,10 @@ def _calibration(clean: parts.Clean, stand: methods.Standing, copies: int) -> li
     n = len(clean.models)
     found = []
     if not clean.retrained:
-        message = f"{clean.why}: compared with {n} clean models of other recipes, which notices only gross traces"
+        message = (
+            f"{clean.why}: {n} clean models of other recipes stand beside it, and how it differs from them is shown "
+            "and not counted"
+        )
         found.append(Caveat(code="other-recipes", message=message, blocks="pass"))
     elif n < _FEW:
         message = f"only {n} clean copies were trained{', since the time was spent' if clean.spent else ''}"
@@ -135,13 +139,13 @@ def _room(size: int, low: float, sign: float, usual: int) -> list[Caveat]:
     return found
 
 
-def _signs(signs: Mapping[str, list[str]], stand: methods.Standing, untried: bool) -> Table:
+def _signs(signs: Mapping[str, list[str]], stand: methods.Standing, untried: bool, counted: bool) -> Table:
     """One row for each kind of trace: found or not, and where."""
     rows = []
     for name, where in signs.items():
         tried = not (untried and name == "numbers without use") and (
             name in ("low bits spell a file", "rounded and unrounded numbers mixed", "numbers without use")
-            or any(methods.family(k) == name for k in stand.z)
+            or (counted and any(methods.family(k) == name for k in stand.z))
         )
         said = "found" if where else "not found" if tried else "not tried"
         rows.append((name, said, "; ".join(where[:3])))
