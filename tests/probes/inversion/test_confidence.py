@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -75,7 +77,7 @@ def test_typing_is_given_away_too() -> None:
 @pytest.mark.parametrize(
     "options", [{"queries": 1}, {"rounds": 0}, {"radius": 0.0}, {"waves": 0}, {"decimals": -1}, {"top": 0}]
 )
-def test_options_out_of_range_are_refused(options: dict[str, float], faces: tuple[Samples, Samples]) -> None:
+def test_options_out_of_range_are_refused(options: dict[str, Any], faces: tuple[Samples, Samples]) -> None:
     train, test = faces
     with pytest.raises(ProbeError):
         confidence(trained("linear", train, 0), test=test, **options)

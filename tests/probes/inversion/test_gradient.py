@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,8 +68,8 @@ def test_photographs_that_the_model_learned_stand_in_no_lineup(faces: tuple[Samp
     train, test = faces
     both = Samples(
         x=np.concatenate([test.x, train.x]),
-        y=np.concatenate([test.y, train.y]),  # type: ignore[list-item]
-        ids=np.concatenate([test.ids, train.ids]),  # type: ignore[list-item]
+        y=np.concatenate([test.y, train.y]),
+        ids=np.concatenate([test.ids, train.ids]),
         classes=test.classes,
     )
     target = trained("linear", train, 0)
@@ -89,7 +90,7 @@ def test_a_class_that_is_no_person_is_said(faces: tuple[Samples, Samples]) -> No
 
 def test_faces_that_nobody_could_recognise_decide_nothing(faces: tuple[Samples, Samples]) -> None:
     train, test = faces
-    x = np.random.default_rng(0).integers(0, 256, test.x.shape).astype(np.uint8)
+    x = np.asarray(np.random.default_rng(0).integers(0, 256, test.x.shape), dtype=np.uint8)
     m = gradient(trained("linear", train, 0), test=replace(test, x=x))
     assert "recogniser-weak" in codes(m)
     assert [c.blocks for c in m.caveats if c.code == "recogniser-weak"] == ["both"]
@@ -142,7 +143,7 @@ def test_rows_of_numbers_work_too() -> None:
 @pytest.mark.parametrize(
     "options", [{"steps": 0}, {"radius": 0.0}, {"waves": 0}, {"line_up": 1}, {"persons": 1}, {"photos": 0}]
 )
-def test_options_out_of_range_are_refused(options: dict[str, float], faces: tuple[Samples, Samples]) -> None:
+def test_options_out_of_range_are_refused(options: dict[str, Any], faces: tuple[Samples, Samples]) -> None:
     train, test = faces
     with pytest.raises(ProbeError):
         gradient(opened(Gallery(train), train, "gallery"), test=test, **options)
