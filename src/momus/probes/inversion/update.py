@@ -35,8 +35,8 @@ def update(
     steps: int = 100,
     restarts: int = 2,
     smooth: float = 0.01,
-    sweep: int = 5,
-    counters: int = 5,
+    sweep: int = 3,
+    counters: int = 3,
 ) -> Measurement:
     """Take a client's rows back from the gradient that it sends in federated learning.
 

@@ -16,6 +16,7 @@ from momus.zoo.tables import fitted, target
 
 ANSWERS = ("never", "once", "often")
 NUMBERS = ("age", "income", "hours", "rent")
+_CUTS = {2: (0.0,), 5: (-1.6, -0.5, 0.5, 1.6)}
 
 
 def survey(
@@ -26,6 +27,7 @@ def survey(
     tied: float = 0.5,
     told: float = 1.0,
     noise: float = 1.0,
+    classes: int = 2,
     name: str = "",
 ) -> Samples:
     """``n`` answers to a survey: numbers, a town, and the sensitive answer in k values.
@@ -46,10 +48,10 @@ def survey(
     )
     return Samples(
         x=np.column_stack([x, town, secret]),
-        y=(signal > 0).astype(np.int64),
+        y=np.digitize(signal, _CUTS[classes]),
         name=name or "survey",
         columns=columns,
-        classes=("content", "discontent"),
+        classes=("content", "discontent") if classes == 2 else tuple(f"{i} of {classes}" for i in range(classes)),
     )
 
 

@@ -15,7 +15,7 @@ def cases(seed: int) -> tuple[Case, ...]:
     from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
     rng = np.random.default_rng(seed)
-    train, test = survey(1500, rng, name="train", noise=2.0), survey(2000, rng, name="test", noise=2.0)
+    train, test = (survey(n, rng, name=name, classes=5, noise=1.5) for n, name in ((1500, "train"), (2000, "test")))
     tied, fresh = survey(1500, rng, tied=3.0, name="train"), survey(2000, rng, tied=3.0, name="test")
     three, more = survey(1500, rng, k=3, name="train"), survey(2000, rng, k=3, name="test")
     plain, trio = {"train": train, "test": test}, {"train": three, "test": more}
