@@ -2,7 +2,7 @@
 
     python -m benchmarks --only traces
 
-For each kind of network: 12 clean copies to compare with, 24 further clean models (false alarms), and 8 planted models
+For each kind of network: 12 clean copies to compare with, 20 further clean models (false alarms), and 5 planted models
 an encoding and strength. ``bits wrong`` is what a reader of the model would get: one half is nothing. ``accuracy`` is
 on test rows, beside that of the clean models. No installable peer looks for such traces, so none is beside it.
 """
@@ -24,7 +24,7 @@ from momus.zoo.provider import _systems as systems
 from momus.zoo.provider.memorised import planted
 from momus.zoo.provider.traces import raw_bits
 
-REFERENCES, CLEAN, PLANTED = 12, 24, 8
+REFERENCES, CLEAN, PLANTED = 12, 20, 5
 NOTES = """Encrypted rows are bits of a generator. A file with a checksum in the low bits needs no clean copies; all
 other rows do. `synthetic` rows are asked of the model by queries alone (`provider.memorised`), the others read its
 numbers (`provider.traces`). Where a plant carries nothing (bits wrong near one half), there is nothing to notice."""

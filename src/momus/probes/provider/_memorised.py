@@ -29,9 +29,9 @@ def caveats(trained: int, copies: int, out_of_time: bool, clean: Sequence[Mappin
     if same and np.mean(same) < _ALIKE:
         message = (
             f"clean copies give the same label to {np.mean(same):.0%} of the made-up inputs only, so that labels "
-            "learned by heart would hardly stand out"
+            "learned by heart would hardly stand out, and honest ones might"
         )
-        found.append(Caveat(code="copies-disagree", message=message, blocks="pass"))
+        found.append(Caveat(code="copies-disagree", message=message, blocks="both"))
     return found
 
 
