@@ -51,7 +51,9 @@ facts:                             # only you know these; momus check asks for w
   use.safety: no
 
 probes:
-  membership.lira: {shadows: 8}
+  membership.lira: {shadows: 8}     # the three share their shadow models
+  membership.shadow: {shadows: 8}
+  membership.rmia: {shadows: 8}
   perturbation.square: {epsilon: 0.0625, n: 150, queries: 500}    # 1/16: one grey level of the scanner
 
 budget: {seconds: 60, memory_mb: 2048}
