@@ -141,8 +141,8 @@ def watch(
 
     An honest caller sends ``length`` rows of ``honest`` (m, ...) in random order. ``stream`` are the thief's queries in
     the order he made them; ``said`` are classes (one value each for a regressor). The threshold is the extreme of the
-    calibration callers, so about one honest caller in twenty may be accused by chance. Returns nothing where honest rows
-    are fewer than 150, or the thief's queries fewer than 10.
+    calibration callers, so about one honest caller in twenty may be accused by chance. Returns nothing where honest
+    rows are fewer than 150, or the thief's queries fewer than 10.
     """
     if len(honest) < 150 or len(stream) < 10:
         return []

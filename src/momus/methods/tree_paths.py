@@ -35,7 +35,8 @@ class Finder:
     """Finds leaves from any point. ``precision`` is the share of a field's range to which a threshold is searched.
 
     ``boxes`` grow as leaves are found, ``marks`` says after how many queries. ``edges`` are thresholds known so far:
-    by field, pairs of the last value below and the first above. ``shared`` names answers that more than one leaf gives.
+    by field, pairs of the last value below and the first above. ``shared`` names answers that more than one leaf gives,
+    ``redone`` those whose leaves were found a second time for that reason.
     """
 
     axes: Axes
@@ -45,6 +46,7 @@ class Finder:
     marks: list[int] = field(default_factory=list)
     edges: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
     shared: set[int] = field(default_factory=set)
+    redone: set[int] = field(default_factory=set)
 
     cover: NumpyArray = field(default_factory=lambda: np.zeros(0, dtype=int))
 

@@ -36,14 +36,23 @@ def inspect(finder: Finder, rng: np.random.Generator, per_box: int) -> None:
 
 
 def repair(finder: Finder, rng: np.random.Generator, per_box: int) -> bool:
-    """Take contradicted boxes apart; False where there were none."""
+    """Take contradicted boxes away; False where there were none.
+
+    The first time an answer misleads, all its boxes go, and :meth:`Finder.explore` finds them anew, field by field.
+    The second time they are cut in pieces here.
+    """
     bad = contradicted(finder)
-    for i in bad:
-        box = finder.boxes[i]
+    again = {finder.boxes[i].answer for i in bad} - finder.redone
+    finder.shared |= again
+    finder.redone |= again
+    for i, box in enumerate(list(finder.boxes)):
+        if i not in bad and box.answer not in again:
+            continue
         nothing = np.full_like(box.low, np.inf)
         finder.boxes[i] = Box(nothing, nothing, np.zeros_like(box.kinds), box.coded)
         finder.cover[finder.cover == i] = -1
-        split(finder, box, rng, per_box)
+        if box.answer not in again:
+            split(finder, box, rng, per_box)
     return bool(bad)
 
 

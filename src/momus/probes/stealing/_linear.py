@@ -253,7 +253,7 @@ def _nearest(
     start = equation_solving.solve(design, rows, softened / softened.sum(axis=1, keepdims=True))
     ridge = 1e-2 if service.view.labels else 1e-9
     best = equation_solving.fitted(start, rows, answers, steps=25, ridge=ridge)
-    if service.outputs > 2 and not service.view.labels and len(held[0]) and len(rows) > 2 * start.weights.size:
+    if service.outputs > 2 and not service.view.labels and len(held[0]) and 300 >= start.weights.size < len(rows) / 2:
         other = LinearCopy(design, start.weights, "one-vs-rest")
         other = equation_solving.fitted(other, rows, answers, steps=60, ridge=ridge)
         if equation_solving.misfit(other, *held) < 0.8 * equation_solving.misfit(best, *held):

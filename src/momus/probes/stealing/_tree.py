@@ -84,6 +84,8 @@ def _read(service: Service, stolen: Stolen, rng: np.random.Generator, precision:
     for _ in range(10):
         repaired = tree_repair.repair(finder, rng, PER_BOX)
         finder.explore(space, finder.ask.points[:1])
+        if repaired and not service.view.labels:
+            tree_repair.inspect(finder, rng, PER_BOX)
         if not repaired and not _wrong(stolen, rng):
             return
     stolen.mismatches = _wrong(stolen, rng)
