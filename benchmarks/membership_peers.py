@@ -108,12 +108,9 @@ def peers(given: Answers) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
     yield "formula of mi_lira, online", lambda: reference(given, fixed=False, offline=False)
     yield "formula of mi_lira, offline, fixed variance", lambda: reference(given, fixed=True, offline=True)
     yield "Privacy Meter RMIA, a = 0.3", lambda: privacy_meter(given, 0.3)
-    yield "Privacy Meter RMIA, a = 0.6", lambda: privacy_meter(given, 0.6)
     yield "SACRO-ML LiRA, online, fixed variance", lambda: sacro(given, "online-carlini", True)
-    yield "SACRO-ML LiRA, online", lambda: sacro(given, "online-carlini", False)
     yield "SACRO-ML LiRA, offline", lambda: sacro(given, "offline", False)
     yield "ART black box, network", lambda: art_black_box(given, "nn")
-    yield "ART black box, forest", lambda: art_black_box(given, "rf")
     yield "ART rule based (right or wrong)", lambda: art_gap(given)
 
 

@@ -168,7 +168,10 @@ def _plan(card: SystemCard, inspections: Mapping[str, Inspection], settings: Set
         for g in whole.gaps
         if g.mode not in tested and g.why not in ("not-selected", "no-probe") and g.how_to_close != NO_FIT
     ]
-    context = {"incomplete_testing": {"gaps": holes, "domain": card.tests.model_dump(mode="json")}}
+    context: dict[str, Any] = {"incomplete_testing": {"gaps": holes, "domain": card.tests.model_dump(mode="json")}}
+    claimed = card.facts.get("train.dp_epsilon")
+    if isinstance(claimed, int | float) and not isinstance(claimed, bool):
+        context["membership"] = {"claimed_epsilon": float(claimed)}
     is_person = card.facts.get("data.class_is_person")
     if is_person is not None:  # whether a class's likeness is somebody's likeness
         context["inversion"] = {"class_is_person": is_person}

@@ -67,6 +67,13 @@ def test_a_broken_claim_fails_though_the_limit_is_lax() -> None:
     )
 
 
+def test_the_card_s_own_claim_is_heard() -> None:
+    bare = twin(0, mu=math.inf, rows=600)
+    m = canaries(bare.target, **bare.data, context={"claimed_epsilon": 0.25})
+    assert m.scope["claimed"] == 0.25
+    assert "claimed" not in canaries(bare.target, **bare.data).scope
+
+
 def test_a_model_that_looks_rows_up_answers_every_coin() -> None:
     rng = np.random.default_rng(0)
     train, test = people(500, rng), people(1000, rng)

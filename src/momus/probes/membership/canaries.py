@@ -51,8 +51,8 @@ def canaries(
     Options
         canaries: held-out rows that become canaries. kind: mislabelled (held-out rows under a wrong class), real (as
         they are), or crafted (wrong class, and every value from another row). runs: trainings, each with coins and
-        canaries' scores of its own, pooled. delta: of the guarantee. claimed: the epsilon that the system promises;
-        where it is stricter than the limit, it is the limit.
+        canaries' scores of its own, pooled. delta: of the guarantee. claimed: the epsilon that the system promises
+        (0: what the card's fact train.dp_epsilon says); where it is stricter than the limit, it is the limit.
     Returns
         epsilon_lower_bound; its interval runs to the epsilon these guesses could at most have shown, which says how
         sharp the audit was and is no upper bound on the training's epsilon. Figures: guesses_right (of the best
@@ -74,6 +74,7 @@ def canaries(
     membership.check_labels(train, test, len(target.info.classes))
     if runs < 1 or not 0 <= delta < 1 or claimed < 0:
         raise ProbeError("runs must be 1 and up, delta in [0, 1), claimed 0 and up", hint="claimed: 0 claims nothing")
+    claimed = claimed or float(trial.context.get("claimed_epsilon", 0.0))
     free = canary_rows.eligible(train, test, rng)
     chosen = test.take(np.sort(rng.permutation(free)[: max(0, canaries)]))
     planted = canary_rows.made(chosen, kind, len(target.info.classes) or 2, rng)
@@ -100,7 +101,13 @@ def canaries(
         best.lower,
         Interval(low=best.lower, high=reach, method="one-run"),
         m,
-        scope={"canaries": len(planted), "runs": found.runs, "guesses": best.guesses, "guessed_by": best.signal},
+        scope={
+            "claimed": claimed or None,
+            "canaries": len(planted),
+            "runs": found.runs,
+            "guesses": best.guesses,
+            "guessed_by": best.signal,
+        },
         figures=figures,
         evidence=[_table(rules), leak_report.roc_evidence({best.signal: (score[found.inside], score[~found.inside])})],
         caveats=caveats,
