@@ -133,6 +133,8 @@ def test_leaves_that_answer_alike_are_told_apart(seed: int) -> None:
     finder.explore(space, axes().middle()[None])
     tree_repair.inspect(finder, rng, 12)
     for _ in range(20):
+        oracle.many(space.draw(axes(), 30, rng))  # as the probe does: boxes may be wrong and never contradicted so far
+        finder.explore(space, oracle.points[:1])
         repaired = tree_repair.repair(finder, rng, 12)
         finder.explore(space, oracle.points[:1])
         tree_repair.inspect(finder, rng, 12)
