@@ -60,10 +60,11 @@ def main() -> None:
     parser.add_argument("probes", nargs="*", default=[])
     parser.add_argument("--seeds", type=int, default=5)
     given = parser.parse_args()
-    table = tomllib.loads(HOME.read_text("utf-8")) if HOME.is_file() else {}
     for probe_id in given.probes or probe_ids():
-        table[probe_id] = measure(probe_id, given.seeds)
-        row = table[probe_id]
+        row = measure(probe_id, given.seeds)
+        # Read only now: measuring takes long, and somebody else may have written meanwhile.
+        table = tomllib.loads(HOME.read_text("utf-8")) if HOME.is_file() else {}
+        table[probe_id] = row
         print(
             f"{probe_id}: noticed {row['hits']} of {row['planted']}, "
             f"cried wolf on {row['false_alarms']} of {row['clean']}, passed {row['passed']}"
