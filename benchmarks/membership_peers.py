@@ -29,8 +29,11 @@ Answers = dict[str, Any]
 def log_odds(p: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Of the rows' classes, (..., n), as the reference code of the likelihood-ratio attack computes them."""
     p = np.asarray(p, dtype=np.float64)
-    true = np.take_along_axis(p, np.broadcast_to(y[:, None], (*p.shape[:-1], 1)), axis=-1)[..., 0]
-    return np.log(true + 1e-45) - np.log(np.clip(1 - true, 1e-16, None) + 1e-45)
+    place = np.broadcast_to(y[:, None], (*p.shape[:-1], 1))
+    true, rest = np.take_along_axis(p, place, axis=-1)[..., 0], p.copy()
+    np.put_along_axis(rest, place, 0.0, axis=-1)
+    made: np.ndarray = np.log(true + 1e-45) - np.log(rest.sum(-1) + 1e-45)
+    return made
 
 
 def reference(given: Answers, *, fixed: bool, offline: bool) -> np.ndarray:
