@@ -64,7 +64,8 @@ def torch_target(
     ``recipe`` in its place a :class:`~momus.targets.torch_recipe.Recipe` or its settings, by which several modules can
     be trained at once. ``rows`` bounds a batch; without it the size of the activations decides.
 
-    A module that reads texts takes a list of str. Raises TargetError where the module cannot be copied, fails on that batch, or does not fit ``classes``.
+    A module that reads texts takes a list of str. Raises TargetError where the module cannot be copied, fails on that
+    batch, or does not fit ``classes``.
     Costs five forward passes of at most 16 rows.
     """
     where = space(name, samples=samples, **input_)
