@@ -65,8 +65,7 @@ def torch_target(
     be trained at once. ``rows`` bounds a batch; without it the size of the activations decides.
 
     A module that reads texts takes a list of str. Raises TargetError where the module cannot be copied, fails on that
-    batch, or does not fit ``classes``.
-    Costs five forward passes of at most 16 rows.
+    batch, or does not fit ``classes``. Costs five forward passes of at most 16 rows.
     """
     where = space(name, samples=samples, **input_)
     if where.modality == "text" and task == "classifier":
