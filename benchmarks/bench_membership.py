@@ -31,13 +31,13 @@ TURNS = 1  # of the shadow models that play the target, beside the target itself
 
 NOTES = """
 Members found: the mean over two targets (the network of examples/lira-gain and one of its shadow models, whose pair
-stands aside), 5,000 members and 5,000 others each, dense networks that know 98 % of their pictures; the same answers of
-the same models for every attack. TPR at 0.1 % rests on five false alarms a target: differences below a fifth of it mean
-nothing. CPU seconds are for scoring one target once the answers are there. ART learns on the answers of one reference
-model, as its interface asks for; its label-only boundary attack needs thousands of queries a row and was not run here.
-Scores that are no numbers count as the lowest. The formula of mi_lira is tensorflow/privacy's research code, which is in no package, written out
-again and without its loop over records. Privacy Meter
-1.0.1, the one on PyPI, has no relative attack; the repository's own function was called on these answers.
+stands aside), 5,000 members and 5,000 others each, dense networks that know 98 % of their pictures; the same answers
+of the same models for every attack. TPR at 0.1 % rests on five false alarms a target: differences below a fifth of it
+mean nothing. CPU seconds are for scoring one target once the answers are there. ART learns on the answers of one
+reference model, as its interface asks for; its label-only boundary attack needs thousands of queries a row and was
+not run here. Scores that are no numbers count as the lowest. The formula of mi_lira is tensorflow/privacy's research
+code, which is in no package, written out again and without its loop over records. Privacy Meter 1.0.1, the one on
+PyPI, has no relative attack; the repository's own function was called on these answers.
 """
 
 
