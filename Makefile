@@ -6,7 +6,8 @@ PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.
 MOMUS  := $(BIN)/momus
 export OMP_NUM_THREADS ?= 1
 
-CASES  := voice-commands character-edits counting-squares equal-accuracy teapot-all-sides face-glasses
+CASES  := voice-commands character-edits counting-squares equal-accuracy teapot-all-sides face-glasses \
+          face-inversion survey-tree hospital-records lira-gain credit-tree linear-steal remembered-faces remembered-mail
 
 .PHONY: help install prepare cases reproduce-cases demo test quick lint bench controls docs images reproduce clean
 help:
