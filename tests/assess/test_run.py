@@ -103,6 +103,38 @@ def test_re_judging_moves_the_verdict_and_not_the_number(system: Make) -> None:
     assert strict.gaps == done.gaps
 
 
+@pytest.mark.parametrize("wide_first", [True, False])
+def test_a_target_is_opened_with_its_own_data_whatever_the_order_of_the_card(system: Make, wide_first: bool) -> None:
+    """Sets of four columns belong to one target; the other, of three, takes those that nobody claims."""
+    card = system()
+    folder = card.parent
+    for role in ("train", "test"):
+        lines = (folder / f"{role}.csv").read_text().splitlines()
+        wide = [lines[0].replace("a,", "a,c,", 1), *(line.replace(",", ",0.5,", 1) for line in lines[1:])]
+        (folder / f"wide_{role}.csv").write_text("\n".join(wide) + "\n")
+    (folder / "checked.py").write_text(
+        "import numpy as np\n"
+        "def narrow(x):\n    assert x.shape[1] == 3\n    return np.full((len(x), 2), 0.5)\n"
+        "def wide(x):\n    assert x.shape[1] == 4\n    return np.full((len(x), 2), 0.5)\n"
+    )
+
+    def sets(prefix: str) -> dict[str, object]:
+        return {f"{prefix}{r}": {"path": f"{prefix}{r}.csv", "label": "label", "groups": ["site"]}
+                for r in ("train", "test")}  # fmt: skip
+
+    def target(name: str, function: str, **data: object) -> dict[str, object]:
+        return {"name": name, "adapter": "callable", "factory": f"checked.py:{function}", "classes": ["no", "yes"],
+                "output": "probabilities", **data}  # fmt: skip
+
+    parts = [sets("wide_"), sets("")]
+    joined = {**parts[not wide_first], **parts[wide_first]}
+    own = {"data": {"train": "wide_train", "test": "wide_test"}}
+    targets = [target("narrow", "narrow"), target("wide", "wide", **own)]
+    done = momus.assess(system(data=joined, targets=targets, select=["membership.loss"]))
+    assert not done.failures and not done.warnings
+    assert {m.target for m in done.measurements} == {"narrow", "wide"}
+
+
 def test_secrets_are_stored_by_name(system: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_TOKEN", "hunter2")
     card = system(description="token ${API_TOKEN}")

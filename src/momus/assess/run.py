@@ -330,7 +330,10 @@ def _request(card: SystemCard, target: str, settings: Settings, **more: Any) -> 
     """What a worker is told. Secrets travel through its standard input, never through arguments or files."""
     spec = next(t for t in card.targets if t.name == target)
     # All sets of the card travel along, not only those the probe reads: categories and classes are collected over them.
-    roles = {**{name: name for name in card.data}, **spec.data}
+    # A target's own come first, since the first settles its shape, and those that belong to others last.
+    named = {name for t in card.targets for name in t.data.values()}
+    rest = sorted((name for name in card.data if name not in spec.data), key=lambda name: name in named)
+    roles = {**spec.data, **{name: name for name in rest}}
     return {
         # Absolute: a worker starts elsewhere, and a card may be named from anywhere.
         "base": str(card.base.resolve()),
