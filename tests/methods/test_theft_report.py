@@ -51,12 +51,23 @@ def test_prices_say_what_was_not_reached_and_what_is_not_known() -> None:
     assert bare.rows[0][2:] == ("no price on the card", "no limit on the card")
 
 
-def test_a_copy_that_is_free_is_no_theft() -> None:
-    points = theft_report.grade([Stage(100, wrong_on(0.04))], exam())
-    assert [c.blocks for c in theft_report.caveats(Loot(points, Baseline(0.5, 0.97)))] == ["fail"]
-    assert theft_report.caveats(Loot(points, Baseline(0.5, 0.7))) == []
+def test_a_copy_no_better_than_the_commonest_answer_is_no_theft() -> None:
+    def said(share: float, *known: float) -> list[tuple[str, str]]:
+        points = theft_report.grade([Stage(100, wrong_on(share))], exam())
+        return [(c.code, c.blocks) for c in theft_report.caveats(Loot(points, Baseline(*known)))]
+
+    assert said(0.04, 0.95) == said(0.04, 0.95, 0.5) == [("nothing-gained", "fail")]
+    assert said(0.04, 0.5, 0.7) == said(0.0, 0.99) == []
+    assert said(0.0, 1.0) == [("nothing-gained", "fail")]  # a model of one answer: right everywhere, and worth nothing
     few = theft_report.grade([Stage(100, wrong_on(0.0))], exam(20))
     assert [c.code for c in theft_report.caveats(Loot(few, Baseline(0.5)))] == ["too-few-samples"]
+
+
+def test_what_labelled_rows_give_is_said_and_excuses_no_theft() -> None:
+    """No thief here owns labels, whichever probe sent him."""
+    points = theft_report.grade([Stage(100, wrong_on(0.04))], exam())
+    found = theft_report.caveats(Loot(points, Baseline(0.5, 0.97, "trees fitted on 500 labelled rows, no query")))
+    assert [(c.code, c.blocks) for c in found] == [("labels-would-do", "none")] and "500 labelled" in found[0].message
 
 
 def test_the_free_copy_never_sees_the_rows_it_is_judged_on() -> None:

@@ -277,16 +277,27 @@ def prices(loot: Loot) -> Table:
 
 
 def caveats(loot: Loot, limit_margin: float = 0.02) -> list[Caveat]:
-    """Few test rows; or a copy that is no better than what no query buys, so that no theft was shown."""
-    n = loot.points[-1].n if loot.points else 0
-    found = []
-    if n < LEAST_ROWS:
+    """Few test rows; a copy no better than the commonest answer, which is no theft; or one that labels would give too.
+
+    Only the commonest answer is free to every thief, so only that blocks a fail. What labelled rows give without a
+    query is said beside it: no thief here has labels, and they are what costs.
+    """
+    last = loot.points[-1] if loot.points else None
+    if last is None or last.n < LEAST_ROWS:
+        n = 0 if last is None else last.n
         message = f"the copy could be judged on {n} test rows only, {LEAST_ROWS} are needed"
-        found.append(Caveat(code="too-few-samples", message=message, blocks="both"))
-    elif loot.points[-1].agreement <= loot.baseline.best + limit_margin and loot.points[-1].agreement < 1:
+        return [Caveat(code="too-few-samples", message=message, blocks="both")]
+    constant, free = loot.baseline.constant, loot.baseline.free
+    if last.agreement <= constant + limit_margin and (last.agreement < 1 or constant == 1):
         message = (
-            f"the copy agrees on {loot.points[-1].agreement:.1%}, and {loot.baseline.best:.1%} are to be had without "
-            "a query: the answers gave nothing away that was not free"
+            f"the copy agrees on {last.agreement:.1%}, and the commonest answer alone on {constant:.1%}, without a "
+            "query: the answers gave nothing away that was not free"
         )
-        found.append(Caveat(code="nothing-gained", message=message, blocks="fail"))
-    return found
+        return [Caveat(code="nothing-gained", message=message, blocks="fail")]
+    if free is not None and last.agreement < 1 and last.agreement <= free + limit_margin:
+        message = (
+            f"the copy agrees on {last.agreement:.1%}; whoever owns labelled rows gets {free:.1%} without a query "
+            f"({loot.baseline.note or 'a model without queries'})"
+        )
+        return [Caveat(code="labels-would-do", message=message, blocks="none")]
+    return []

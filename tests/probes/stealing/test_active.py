@@ -101,6 +101,7 @@ def test_a_common_class_is_no_theft(rows: tuple[Samples, Samples]) -> None:
     one = served(lambda x: np.tile([0.9, 0.1], (len(x), 1)), rows[1], "one answer")
     m = active(one, test=rows[1], **QUICK)
     assert m.value == 1.0 and m.figure("constant_agreement").value == 1.0
+    assert decide(m, default_limits()["stealing.active"]).status is Status.INCONCLUSIVE
 
 
 def test_a_budget_too_small_for_the_questions_passes_nobody(rows: tuple[Samples, Samples]) -> None:

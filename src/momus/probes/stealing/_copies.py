@@ -245,10 +245,7 @@ def conclude(
     points = judged(job, theft)
     free = job.exam if job.modality != "text" else replace(job.exam, y=None)
     loot = theft_report.Loot(points, theft_report.baseline(free, None, job.rng), job.trial.service)
-    # What labelled rows give for nothing is shown, but these thieves have none: they are held against the commonest
-    # answer alone.
-    poor = replace(loot, baseline=theft_report.Baseline(loot.baseline.constant))
-    found = [*theft_report.caveats(poor), *caveats]
+    found = [*theft_report.caveats(loot), *caveats]
     if not theft.complete or not job.complete:
         message = f"the budget ended after {len(theft):,} of the questions that the theft was to have"
         found.append(Caveat(code="budget-spent", message=message, blocks="pass"))
