@@ -67,11 +67,17 @@ def _part(rows: slice) -> Samples:
 
 
 def _column(name: str, values: np.ndarray) -> Column:
-    """Who a client is, and the limit the bank has set, no client can change; bills and payments they can."""
+    """Who a client is, and the limit the bank has set, no client can change; bills and payments they can.
+
+    Whether somebody is married is what nobody should learn from the model.
+    """
     low, high = float(values.min()), float(values.max())
     if name.startswith(("EDUCATION_", "MARRIAGE_")):
         group = name.split("_")[0]
-        return Column(name, ColumnKind.BINARY, 0.0, 1.0, one_hot=group, immutable=True, inferred=False)
+        secret = group == "MARRIAGE"
+        return Column(
+            name, ColumnKind.BINARY, 0.0, 1.0, one_hot=group, immutable=True, inferred=False, sensitive=secret
+        )
     if name == "SEX":
         categories = ("male", "female")
         return Column(name, ColumnKind.BINARY, 0.0, 1.0, categories=categories, immutable=True, inferred=False)

@@ -208,6 +208,10 @@ def _unfit(probe: Probe, seen: Inspection, gap: Any) -> Gap | None:
         kinds = " or ".join(probe.modalities)
         said = f"made for {kinds} data, this target takes {seen.info['modality']} data"
         return gap("capability", said, NO_FIT)  # type: ignore[no-any-return]
+    known = len(seen.info.get("classes") or ())
+    if 0 < known < probe.classes:
+        said = f"made for {probe.classes} classes and more, this target has {known}"
+        return gap("capability", said, NO_FIT)  # type: ignore[no-any-return]
     return None
 
 

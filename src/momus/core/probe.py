@@ -159,6 +159,7 @@ class Probe:
     modalities: tuple[str, ...]
     groups: bool = False
     sensitive: bool = False
+    classes: int = 0
     within: str = ""
 
     @property
@@ -289,6 +290,7 @@ def probe(
     modalities: tuple[str, ...] = (),
     groups: bool = False,
     sensitive: bool = False,
+    classes: int = 0,
     within: str = "",
 ) -> Callable[[Callable[..., Measurement]], Probe]:
     """Turn a function ``(target: Needs, trial: Trial, *, options) -> Measurement`` into a Probe.
@@ -298,6 +300,7 @@ def probe(
     results are not reused. ``extra``: the optional dependency it needs. ``cost``: queries as a formula.
     ``tasks``/``modalities``: where it makes sense; empty means everywhere. ``groups``: it compares declared groups.
     ``sensitive``: it guesses columns that are marked sensitive, or the one its option ``column`` names.
+    ``classes``: how many a classifier must have for the probe to make sense.
     ``within``: another probe that finds the same harm and more, so that the plan leaves this one out on targets where
     that one runs, unless the card or the caller names it.
     """
@@ -326,6 +329,7 @@ def probe(
             modalities,
             groups,
             sensitive,
+            classes,
             within,
         )
         made.__dict__["__doc__"] = run.__doc__

@@ -28,6 +28,7 @@ SILENT = 0.98  # share of answers without difference from which a search has hea
     cost="persons (queries + 3) rows",
     tasks=("classifier",),
     modalities=("image", "table"),
+    classes=5,
 )
 def confidence(
     target: Probabilities,

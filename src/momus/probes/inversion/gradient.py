@@ -32,6 +32,7 @@ NUDGES = 10  # steps to take a photograph there
     cost="persons (steps + 12) rows",
     tasks=("classifier",),
     modalities=("image", "table"),
+    classes=5,
 )
 def gradient(
     target: Gradients,
