@@ -10,7 +10,7 @@ import pytest
 from momus.core.samples import Column, ColumnKind
 from momus.core.service import Service
 from momus.methods import theft_defences, theft_report
-from momus.methods.theft_defences import View, view_of
+from momus.methods.theft_defences import Alarm, View, view_of
 from momus.methods.theft_report import Baseline, Exam, Loot, Stage
 from momus.methods.theft_rows import table_ranges
 
@@ -107,6 +107,37 @@ def test_callers_are_accused_by_what_they_ask() -> None:
     far = next(a for a in quiet if "far" in a.name)
     assert far.queries is None or far.queries > 50
     assert theft_defences.watch(steps[:5], said[:5], honest, said, ranges, rng) == []
+
+
+def test_honest_callers_are_judged_on_rows_that_set_no_threshold() -> None:
+    """Half of the rows lie far out, and callers of either kind see only their own third."""
+    rng = np.random.default_rng(6)
+    columns = (Column("a", low=-6.0, high=6.0), Column("b", low=-6.0, high=6.0))
+    ranges = table_ranges(np.zeros((1, 2)), columns)
+    rates = []
+    for _ in range(6):
+        honest = rng.standard_t(2.0, size=(300, 2)).clip(-6, 6)
+        found = theft_defences.watch(honest[:150], np.zeros(150), honest, np.zeros(300), ranges, rng)
+        assert all(a.length == 100 and a.honest == 20 for a in found)
+        rates.append(max(a.rate for a in found))
+    assert max(rates) > 0.05  # callers who shared the rows of the calibration would hardly ever be accused
+
+
+def test_the_rate_of_false_alarms_stands_beside_the_alarm() -> None:
+    """A test that accuses three of twenty honest callers is still reported, with its rate."""
+    alarms = [
+        Alarm("loud", 20, 3, 200, 10, 400),
+        Alarm("calm", 20, 1, 200, 50, 400),
+        Alarm("deaf", 20, 0, 200, None, 400),
+    ]
+    figures = {f.name: f.value for f in theft_defences.alarm_figures(alarms)}
+    assert figures == {"queries_until_alarm": 50.0, "honest_accused": 0.05}
+    assert {f.name: f.value for f in theft_defences.alarm_figures(alarms[:1])} == {
+        "queries_until_alarm": 10.0, "honest_accused": 0.15}  # fmt: skip
+    assert theft_defences.alarm_figures(alarms[2:]) == []
+    table = theft_defences.alarm_table(alarms)
+    assert [row[-3:] for row in table.rows] == [(3, 20, "15%"), (1, 20, "5%"), (0, 20, "0%")]
+    assert table.rows[2][1] == "not noticed" and "200 real rows" in table.note
 
 
 def test_ranges_are_declared_or_seen() -> None:

@@ -67,6 +67,11 @@ class Alarm:
     queries: int | None
     asked: int
 
+    @property
+    def rate(self) -> float:
+        """Share of the honest callers who were accused."""
+        return self.false / max(1, self.honest)
+
 
 def scaled(rows: NumpyArray, ranges: Ranges) -> NumpyArray:
     """Rows in units of their ranges, so that distances add up."""
@@ -139,18 +144,19 @@ def watch(
 ) -> list[Alarm]:
     """Two tests on a caller's queries, each with a threshold set on half of the honest callers, judged on the others.
 
-    An honest caller sends ``length`` rows of ``honest`` (m, ...) in random order. ``stream`` are the thief's queries in
-    the order he made them; ``said`` are classes (one value each for a regressor). The threshold is the extreme of the
-    calibration callers, so about one honest caller in twenty may be accused by chance. Returns nothing where honest
-    rows are fewer than 150, or the thief's queries fewer than 10.
+    An honest caller sends ``length`` rows of ``honest`` (m, ...) in random order. Callers who set the threshold and
+    callers who are judged by it send different rows, and the rows that distances are measured to are a third part:
+    shared rows would flatter the false alarms. ``stream`` are the thief's queries in the order he made them; ``said``
+    are classes (one value each for a regressor). The threshold is the extreme of the calibration callers, so about one
+    honest caller in twenty may be accused by chance. Returns nothing where honest rows are fewer than 150, or the
+    thief's queries fewer than 10.
     """
     if len(honest) < 150 or len(stream) < 10:
         return []
     people, thief = scaled(honest, ranges), scaled(stream, ranges)
-    order = rng.permutation(len(people))
-    known, fresh = order[: len(order) // 2], order[len(order) // 2 :]
-    length = min(length, len(fresh))
-    drawn = [rng.permutation(fresh)[:length] for _ in range(callers)]
+    known, *fresh = np.array_split(rng.permutation(len(people)), 3)
+    length = min(length, *(len(part) for part in fresh))
+    drawn = [rng.permutation(fresh[2 * i >= callers])[:length] for i in range(callers)]
     near = [normality(nearest_before(people[d], honest_said[d])) for d in drawn]
     far = [oddness(people[d], people[known]) for d in drawn]
     most = min(len(thief), 2000)
@@ -184,21 +190,31 @@ def alarm_table(alarms: Sequence[Alarm]) -> Table:
     """What each test noticed and whom it accused."""
     return Table(
         title="Would somebody who watches callers have noticed?",
-        columns=("test", "queries until the alarm", "honest callers accused", "of"),
-        rows=tuple((a.name, "not noticed" if a.queries is None else a.queries, a.false, a.honest) for a in alarms),
-        note="Thresholds come from other honest callers; honest callers send real rows in random order. A thief who "
-        "knows the test can mix in real rows",
+        columns=("test", "queries until the alarm", "honest callers accused", "of", "false alarms"),
+        rows=tuple(
+            (a.name, "not noticed" if a.queries is None else a.queries, a.false, a.honest, f"{a.rate:.0%}")
+            for a in alarms
+        ),
+        note="Thresholds come from other honest callers who sent other rows; honest callers send "
+        f"{max((a.length for a in alarms), default=0)} real rows in random order, all out of one lot, so the rate is "
+        "rough. A thief who knows the test can mix in real rows",
     )
 
 
 def alarm_figures(alarms: Sequence[Alarm]) -> list[Figure]:
-    """Queries until the earliest alarm of a test that accused nobody honest, and that test's accusations."""
-    quiet = [a for a in alarms if a.queries is not None and a.false == 0]
-    if not quiet:
+    """Queries until the alarm of the test that accuses fewest honest callers, the earlier of equals, and its rate of
+    false alarms beside it."""
+    noticed = [a for a in alarms if a.queries is not None]
+    if not noticed:
         return []
-    first = min(quiet, key=lambda a: a.queries or 0)
+    first = min(noticed, key=lambda a: (a.rate, a.queries or 0))
     note = f"{first.name}; {first.false} of {first.honest} honest callers accused"
-    return [Figure(name="queries_until_alarm", value=float(first.queries or 0), n=first.honest, note=note)]
+    return [
+        Figure(name="queries_until_alarm", value=float(first.queries or 0), n=first.honest, note=note),
+        Figure(
+            name="honest_accused", value=first.rate, n=first.honest, note=f"by the same test, {first.length} rows each"
+        ),
+    ]
 
 
 def defence_table(reached: Sequence[tuple[View, Point]], service: Service) -> Table:

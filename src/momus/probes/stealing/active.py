@@ -49,8 +49,9 @@ def active(
 
     Returns: figures ``uniform_agreement``, ``copy_accuracy``, ``queries_to_90pct`` and on with money and minutes,
     ``agreement_one_decimal``, ``agreement_top_1``, ``agreement_labels`` for the same questions with less telling
-    answers, ``queries_until_alarm``, ``transfer_rate`` with its control ``noise_rate`` and ceiling
-    ``own_gradient_rate``, ``membership_auc_copy`` beside ``membership_auc_original``; the curve, prices and defences.
+    answers, ``queries_until_alarm`` with ``honest_accused``, ``transfer_rate`` with its control ``noise_rate`` and
+    ceiling ``own_gradient_rate``, ``membership_auc_copy`` beside ``membership_auc_original``; the curve, prices and
+    defences.
 
     Raises: ProbeError for an unknown strategy or answers, scores asked of a target that gives labels alone, or
     options out of range; TargetError for probabilities that are not finite.
