@@ -23,7 +23,7 @@ Array = Any
 Rising = Callable[[NumpyArray, NumpyArray], tuple[NumpyArray, NumpyArray]]
 # Rows of z -> what a caller can compute from the answer, log-odds (n, classes).
 Answers = Callable[[NumpyArray], NumpyArray]
-OVERSTATED = 3.0  # how far guesses are exaggerated where all answers around the start are flat; in proportion where some are
+OVERSTATED = 3.0  # how far guesses are exaggerated where all answers at the start are flat; less where only some are
 HEARD = 0.05  # share of the first round's pairs that must tell something of a class, or it counts as deaf
 DONE = 0.02  # a class's search is over when its step is this small a part of the ball
 
