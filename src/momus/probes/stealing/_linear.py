@@ -147,7 +147,8 @@ def _one_vs_rest(
     n = int(1.4 * k * design.unknowns / (k - 1)) + 8
     rows, answers = service.ask(design.drawn(n, rng, 2.0))
     start = equation_solving.solve(design, rows, np.maximum(answers, 1e-12))
-    copy = equation_solving.fitted(LinearCopy(design, start.weights, "one-vs-rest"), rows, answers, steps=300)
+    other = LinearCopy(design, start.weights, "one-vs-rest")
+    copy = equation_solving.fitted(other, rows, answers, steps=300, exact=True)
     misfit = equation_solving.misfit(copy, *held)
     if misfit > EXACT:
         return False
