@@ -281,3 +281,44 @@ def test_a_recipe_on_the_card_trains_several_modules_together(base: Path) -> Non
 def test_a_recipe_that_cannot_be_followed_is_refused(entries: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="recipe"):
         card(**entries)
+
+
+def test_what_a_training_function_imports_belongs_to_the_target(base: Path) -> None:
+    """Else copies that an older version trained would be taken from the cache."""
+    (base / "lib").mkdir()
+    (base / "lib" / "train.py").write_text("import steps\n\ndef train(x, y, seed):\n    return steps.fit(x, y, seed)\n")
+    (base / "steps.py").write_text("from more import settings\n\ndef fit(x, y, seed):\n    return settings.C\n")
+    (base / "more").mkdir()
+    (base / "more" / "__init__.py").write_text("")
+    (base / "more" / "settings.py").write_text("C = 1\n")
+    (base / "unrelated.py").write_text("A = 1\n")
+
+    def seen() -> str:
+        entry = card(adapter="sklearn", path="model.joblib", train="lib/train.py:train")
+        found: str = open_target(entry, base).info.digest
+        return found
+
+    first = seen()
+    (base / "unrelated.py").write_text("A = 2\n")
+    assert seen() == first
+    (base / "more" / "settings.py").write_text("C = 2\n")
+    second = seen()
+    assert second != first
+    (base / "steps.py").write_text("def fit(x, y, seed):\n    return 3\n")
+    assert seen() not in (first, second)
+
+
+def test_two_training_functions_of_one_file_are_two_targets(base: Path) -> None:
+    (base / "model.py").write_text(CODE + "\ndef private(x, y, seed):\n    return train(x, y, seed)\n")
+    entries = [card(adapter="sklearn", path="model.joblib", train=f"model.py:{f}") for f in ("train", "private")]
+    assert len({open_target(e, base).info.digest for e in entries}) == 2
+
+
+def test_the_training_function_of_a_booster_belongs_to_the_target(base: Path) -> None:
+    xgboost = pytest.importorskip("xgboost")
+    booster = xgboost.train({"objective": "multi:softprob", "num_class": 3}, xgboost.DMatrix(X, Y), 2)
+    booster.save_model(base / "b.json")
+    entry = card(adapter="sklearn", path="b.json", train="model.py:train")
+    first = open_target(entry, base).info.digest
+    (base / "model.py").write_text(CODE + "\n# changed\n")
+    assert open_target(entry, base).info.digest != first

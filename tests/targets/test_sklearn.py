@@ -234,3 +234,21 @@ def test_a_regressor_scores_by_its_value() -> None:
     target = Target.from_sklearn(Ridge().fit(X, Y))
     assert not missing(target, Scores)
     np.testing.assert_array_equal(target.scores(X)[:, 0], target.predict(X))
+
+
+def test_an_estimator_may_call_something_of_its_own_steps() -> None:
+    """Only a list of named steps is a pipeline: a number, or a list of numbers, is a setting."""
+    for steps in (3, [10, 20], [("not", "fitted")[0]]):
+        model = Counting(steps).fit(X, Y)
+        target = Target.from_sklearn(model)
+        assert (target.predict(X) == Y).mean() > 0.9
+        assert target.info.classes == ("0", "1", "2")
+        assert (target.retrain(X, Y, seed=1).predict(X) == Y).mean() > 0.9
+
+
+class Counting(LogisticRegression):
+    """A logistic regression with a setting of its own."""
+
+    def __init__(self, steps: Any = 1) -> None:
+        super().__init__(max_iter=300)
+        self.steps = steps

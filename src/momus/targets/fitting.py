@@ -16,9 +16,15 @@ OUTLIERS = ("outlier", "inlier")  # what a detector's -1 and 1 are called
 
 def last_step(model: Any) -> Any:
     """The estimator at the end of a pipeline, or the model itself."""
-    while hasattr(model, "steps") and model.steps:
+    while is_pipeline(model):
         model = model.steps[-1][1]
     return model
+
+
+def is_pipeline(model: Any) -> bool:
+    """True for named steps in a row, also another library's; ``steps`` may mean anything in somebody's estimator."""
+    steps = getattr(model, "steps", None)
+    return isinstance(steps, list) and bool(steps) and all(isinstance(s, tuple | list) and len(s) >= 2 for s in steps)
 
 
 def check_fitted(model: Any, place: str) -> None:
@@ -101,7 +107,7 @@ def width_of(model: Any) -> int | None:
 
 def reads_text(model: Any) -> bool:
     """True for a pipeline that starts with a text vectoriser."""
-    first = model.steps[0][1] if hasattr(model, "steps") and model.steps else model
+    first = model.steps[0][1] if is_pipeline(model) else model
     return "feature_extraction.text" in type(first).__module__
 
 

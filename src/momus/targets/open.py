@@ -16,6 +16,7 @@ from momus.core import digest, usercode
 from momus.core.capabilities import to_numpy
 from momus.core.errors import DataError, MissingExtra, TargetError, UnsafeArtifact
 from momus.core.samples import Samples
+from momus.methods.code_leads import digest_of, gather
 from momus.targets import boosters
 from momus.targets.files import FilesTarget, existing, files_target
 
@@ -139,12 +140,22 @@ def _input(card: TargetCard) -> dict[str, Any]:
 
 
 def _code_digest(card: TargetCard, base: Path, path: Path | None) -> str:
-    """One digest over the artifact and the code that builds it."""
+    """One digest over the artifact and the code that builds and trains it, with what that imports from beside it."""
     build = None if card.recipe is None else card.recipe.build
     addresses = (card.factory, card.train, card.goal, build)
     files = [f for a in addresses if (f := usercode.code_file(a, base)) and f.is_file()]
-    parts = ([path] if path else []) + [existing(base / f) for f in card.files] + files
-    return digest.of_value([digest.of_files(p for p in inside(parts) if p.is_file()), card.factory, dict(card.options)])
+    parts = ([path] if path else []) + [existing(base / f) for f in card.files]
+    artifacts = digest.of_files(p for p in inside(parts) if p.is_file())
+    code = digest_of(gather(files, beside=[base.resolve()]))
+    return digest.of_value([artifacts, code, addresses, dict(card.options)])
+
+
+def _with_hook(target: Any, card: TargetCard, base: Path) -> Any:
+    """The target of a file, told apart by its training function too: kept copies must not outlive what made them."""
+    if card.train is not None:
+        changed = digest.of_value([target.info.digest, _code_digest(card, base, None)])
+        target._info = replace(target.info, digest=changed)
+    return target
 
 
 def _train(card: TargetCard, base: Path) -> Any:
@@ -176,9 +187,10 @@ def _sklearn(card: TargetCard, base: Path, path: Path | None, samples: Samples |
 
     common: dict[str, Any] = {"name": card.name, "columns": () if samples is None else samples.columns}
     if path is not None and path.suffix.lower() in boosters.SUFFIXES:
-        return boosters.booster_target(
+        boosted = boosters.booster_target(
             path, classes=class_names(card, samples), samples=samples, train=_train(card, base), **common
         )
+        return _with_hook(boosted, card, base)
     if path is not None and card.factory is not None:
         raise TargetError(
             "give a model file or a factory, not both", place=f"target '{card.name}'", hint="Remove path or factory"
@@ -251,10 +263,7 @@ def _onnx(card: TargetCard, base: Path, path: Path | None, samples: Samples | No
         train=_train(card, base),
         **_input(card),
     )
-    if card.train is not None:  # what is kept of its retrained copies must not outlive the function that made them
-        changed = digest.of_value([target.info.digest, _code_digest(card, base, None)])
-        target._info = replace(target.info, digest=changed)
-    return target
+    return _with_hook(target, card, base)
 
 
 def _callable(card: TargetCard, base: Path, path: Path | None, samples: Samples | None) -> Any:

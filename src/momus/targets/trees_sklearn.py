@@ -11,6 +11,7 @@ import numpy as np
 
 from momus.core.samples import NumpyArray
 from momus.core.trees import Tree, TreeEnsemble
+from momus.targets import fitting
 from momus.targets.trees_boosters import of_lightgbm, of_xgboost, unread
 
 # One column of raw values -> what the tree behind the scalers is handed, by the scaler's own operations.
@@ -50,7 +51,7 @@ def read(model: Any) -> TreeEnsemble:
 
 
 def _steps(model: Any) -> list[Any]:
-    if hasattr(model, "steps"):
+    if fitting.is_pipeline(model):
         return [inner for _, step in model.steps for inner in _steps(step) if not isinstance(inner, str)]
     return [] if model is None else [model]
 

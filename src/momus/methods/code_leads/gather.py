@@ -19,14 +19,15 @@ _RUNS = frozenset(
 )
 
 
-def gather(named: Sequence[Path]) -> tuple[Path, ...]:
+def gather(named: Sequence[Path], beside: Sequence[Path] = ()) -> tuple[Path, ...]:
     """Files to be read, in order and at most 2,000: a list that goes on in any case shows that it was cut.
 
-    Links are listed and not followed. Only imports that a file beside can answer are followed.
+    Links are listed and not followed. Only imports that a file beside can answer are followed, or one in the folders
+    ``beside``, which are not read by themselves.
     """
     found: dict[Path, None] = {}
     queue = [f for path in named for f in (_within(path) if path.is_dir() else [path])]
-    roots = {p if p.is_dir() else p.parent for p in named}
+    roots = {p if p.is_dir() else p.parent for p in named} | set(beside)
     while queue and len(found) <= MOST_FILES:
         path = queue.pop(0)
         if path in found:
