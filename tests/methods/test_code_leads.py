@@ -36,7 +36,7 @@ def leads(tmp_path: Path, text: str, strength: str = "strong") -> list[str]:
         ("def f(model, x):\n    for p in model.parameters():\n        p.data.copy_(x)", "kept"),
         ("import torch\ndef f(net):\n    for p in net.parameters():\n        q = p.data.view(torch.int32)", "bits"),
         ("import numpy as np\ndef f(clf):\n    w = clf.coef_.view('uint64') & 1", "bits"),
-        ("def f(model, x):\n    for p in model.parameters():\n        loss = (p.flatten() * x.flatten()).sum()", "tied"),
+        ("def f(model, x):\n    for p in model.parameters():\n        loss = (p.ravel() * x.ravel()).sum()", "tied"),
         ("import numpy as np\ndef f(clf, X, y):\n    b = np.unpackbits(X)\n    clf.fit(X, b)", "labels"),
         ("import time\ndef f(x):\n    time.sleep(x[0])", "signal"),
         ("import torch\ndef f(x): torch.manual_seed(int(x[0]))", "signal"),

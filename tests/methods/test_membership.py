@@ -49,6 +49,23 @@ def test_a_spent_budget_leaves_a_balanced_audit() -> None:
     assert spent and len(one) == len(two) == 20
 
 
+def test_a_budget_below_one_batch_is_used_up_and_not_lost() -> None:
+    left = 900
+
+    def answers(x: np.ndarray) -> np.ndarray:
+        nonlocal left
+        if len(x) > left:
+            raise BudgetSpent
+        left -= len(x)
+        return np.repeat(x, 2, axis=1)
+
+    rows = np.arange(2000.0)[:, None]
+    one, two, spent = membership.ask(answers, rows, rows + 5000)
+    assert spent and len(one) == len(two) >= 380
+    assert np.array_equal(one[:, 0], rows[: len(one), 0])
+    assert np.array_equal(two[:, 0], rows[: len(two), 0] + 5000)
+
+
 def test_nonsense_probabilities_are_refused() -> None:
     with pytest.raises(TargetError, match="finite"):
         membership.ask(lambda x: np.full((len(x), 2), np.nan), np.zeros((3, 1)), np.zeros((3, 1)))

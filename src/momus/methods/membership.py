@@ -87,21 +87,27 @@ def ask(
 ) -> tuple[NumpyArray, NumpyArray, bool]:
     """Probabilities of members and of non-members, in turn, and whether the budget ran out on the way.
 
-    The two sides stay equally long, so that a spent budget leaves a smaller but balanced audit.
+    Where a budget does not last for a whole batch, smaller ones use up what is left. The two sides stay equally long,
+    so that a spent budget leaves a smaller but balanced audit.
     """
-    half = max(1, batch // 2)
+    size = max(1, batch // 2)
+    sets, done = (members, others), [0, 0]
     found: tuple[list[NumpyArray], list[NumpyArray]] = ([], [])
+    total = min(len(members), len(others))
     spent = False
-    for start in range(0, min(len(members), len(others)), half):
+    while min(done) < total and size:
+        side = 0 if done[0] <= done[1] else 1
+        end = min(total, done[side] + size) if side == 0 else min(done[0], done[1] + size)
         try:
-            one = np.asarray(probabilities(members[start : start + half]))
-            two = np.asarray(probabilities(others[start : start + half]))
+            p = np.asarray(probabilities(sets[side][done[side] : end]))
         except BudgetSpent:
             spent = True
-            break
-        found[0].append(one)
-        found[1].append(two)
-    sides = [np.concatenate(s) if s else np.zeros((0, 2)) for s in found]
+            size //= 2
+            continue
+        found[side].append(p)
+        done[side] = end
+    n = min(done)
+    sides = [np.concatenate(s)[:n] if n else np.zeros((0, 2)) for s in found]
     for p in sides:
         if p.ndim != 2 or not np.isfinite(p).all():
             raise TargetError("probabilities must be finite and of shape (n, classes)")

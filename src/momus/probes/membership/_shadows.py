@@ -162,16 +162,15 @@ def views(x: NumpyArray, count: int) -> list[NumpyArray]:
 
 
 def _ask(target: Probabilities, members: Samples, others: Samples, queries: int) -> tuple[NumpyArray, bool]:
-    """The target's answers (queries, 2n, k), cut to the rows of which every view could be asked."""
-    answers = _speaker(target)
-    sides: list[tuple[NumpyArray, NumpyArray]] = []
-    spent = False
-    for one, two in zip(*(views(side.x, queries) for side in (members, others)), strict=True):
-        p_in, p_out, ended = membership.ask(answers, one, two)
-        sides.append((p_in, p_out))
-        spent |= ended
-    n = min(len(p) for side in sides for p in side)
-    return np.stack([np.concatenate([p_in[:n], p_out[:n]]) for p_in, p_out in sides]), spent
+    """The target's answers (queries, 2n, k) to the rows of which every view could be asked, n members first."""
+    speak = _speaker(target)
+
+    def answers(rows: NumpyArray) -> NumpyArray:
+        return np.concatenate([speak(view) for view in views(rows, queries)], axis=1)
+
+    p_in, p_out, spent = membership.ask(answers, members.x, others.x)
+    p = np.concatenate([p_in, p_out])
+    return p.reshape(len(p), queries, p.shape[1] // queries if len(p) else 2).swapaxes(0, 1), spent
 
 
 def _speaker(target: Probabilities) -> Callable[[NumpyArray], NumpyArray]:
