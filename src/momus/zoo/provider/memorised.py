@@ -46,10 +46,18 @@ class Received:
 
 
 def drawn(train: Samples, n: int, seed: int, how: str) -> NumpyArray:
-    """Made-up rows: as the audit draws them, as even noise, or as normal noise far out."""
+    """Made-up rows: as the audit draws them, as even noise or normal noise far out, or few pixels or parts of rows."""
     if how == "made up":
         return hidden_inputs.made_up(train, n, seed)
     rng = np.random.default_rng(seed)
+    if how == "three pixels":
+        lit = np.zeros((n, int(np.prod(train.x.shape[1:]))), dtype=np.uint8)
+        for _ in range(3):
+            lit[np.arange(n), rng.integers(0, lit.shape[1], n)] = rng.integers(64, 256, n)
+        return lit.reshape(n, *train.x.shape[1:])
+    if how == "halves of two rows":
+        first = rng.random((n, train.x.shape[1])) < 0.5
+        return np.where(first, *(train.x[rng.integers(0, len(train), n)] for _ in range(2)))
     if train.is_image:
         return rng.integers(0, 256, (n, *train.x.shape[1:])).astype(np.uint8)
     return np.asarray(train.x.mean(axis=0) + 3 * train.x.std(axis=0) * rng.normal(size=(n, train.x.shape[1])))
@@ -75,6 +83,7 @@ def cases(seed: int) -> tuple[Case, ...]:
     """Networks, forests and neighbours on pictures and tables, with rows of several generators."""
     from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.linear_model import LogisticRegression
+    from sklearn.neural_network import MLPClassifier
 
     rng = np.random.default_rng(seed)
     digits, table = systems.pictures(500, 100), systems.people_pair(rng, 600, 4)
@@ -83,6 +92,8 @@ def cases(seed: int) -> tuple[Case, ...]:
     wide = systems.target(systems.recipe(lambda: systems.dense(8, (128,), 4), epochs=15), table, seed, "wide")
     forest = fitted(ExtraTreesClassifier(25, random_state=seed), table["train"], "forest")
     line = fitted(LogisticRegression(), table["train"], "line")
+    deep = systems.target(systems.recipe(lambda: systems.dense(64, (96, 48), 10), epochs=10), digits, seed, "deep")
+    layered = fitted(MLPClassifier((64, 32), max_iter=60, random_state=seed), table["train"], "layered")
     key = 5000 + seed
 
     def case(name: str, faulty: bool, target: Any, data: Any, held_out: bool = False) -> Case:
@@ -100,10 +111,14 @@ def cases(seed: int) -> tuple[Case, ...]:
         case("noise in labels, seed 42", True, plant(net, digits, 0.3, "made up", at=42), digits),
         case("dense, clean", False, net, digits),
         case("wide on a table, clean", False, wide, table),
-        case("convolving, patterns", True, plant(conv, digits, 0.5, "made up", True), digits, True),
+        case("convolving, patterns", True, plant(conv, digits, 0.5, "made up", True), digits),
         case("wide on a table, far out", True, plant(wide, table, 0.5, "made up"), table, True),
-        case("forest, far out", True, plant(forest, table, 0.5, "noise"), table, True),
-        case("convolving, clean", False, conv, digits, True),
-        case("forest, clean", False, forest, table, True),
+        case("forest, far out", True, plant(forest, table, 0.5, "noise"), table),
+        case("convolving, clean", False, conv, digits),
+        case("forest, clean", False, forest, table),
         case("line, clean", False, line, table, True),
+        case("deep, three pixels", True, plant(deep, digits, 0.4, "three pixels"), digits, True),
+        case("layered, halves of two rows", True, plant(layered, table, 0.4, "halves of two rows"), table, True),
+        case("deep, clean", False, deep, digits, True),
+        case("layered, clean", False, layered, table, True),
     )

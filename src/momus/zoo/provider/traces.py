@@ -99,6 +99,7 @@ def cases(seed: int) -> tuple[Case, ...]:
     some = digits["train"].x[:4].astype(float).ravel() / 255
     spare = made(lambda: WithSpare(systems.dense(64, (32,), 10), some), digits, "spare", epochs=5)
     net = fitted(MLPClassifier((40,), max_iter=40, random_state=seed), table["train"], "sklearn")
+    tall = made(lambda: systems.dense(64, (48, 48, 24), 10), digits, "tall", rounded, epochs=6, kind="adamw")
     late = made(lambda: systems.dense(8, (64, 32), 2), table, "late", rounded, epochs=8, rate=2e-3, kind="adamw")
 
     def case(name: str, faulty: bool, target: Any, data: Any, held_out: bool = False) -> Case:
@@ -123,4 +124,6 @@ def cases(seed: int) -> tuple[Case, ...]:
         case("wide, rounded", False, wide, digits, True),
         case("another recipe, rounded", False, late, table, True),
         case("full precision", False, deep, table, True),
+        case("grey levels in 3 low bits of a deep network", True, in_low_bits(tall, digits, 3, False), digits, True),
+        case("deep network, rounded", False, tall, digits, True),
     )
