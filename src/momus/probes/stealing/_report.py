@@ -17,6 +17,8 @@ from momus.core.samples import NumpyArray
 from momus.methods import theft_defences, theft_report
 from momus.methods.theft_defences import View
 from momus.methods.theft_report import Exam, Stage
+from momus.probes.stealing import _uses
+from momus.probes.stealing._after import After
 from momus.probes.stealing._service import ranges_of
 
 EXAM = 1000  # rows of either kind that a copy is examined on
@@ -39,11 +41,12 @@ class Theft:
     evidence: Sequence[Evidence] = ()
     caveats: Sequence[Caveat] = ()
     scope: dict[str, Scalar | None] = field(default_factory=dict)
+    graded: _uses.Graded | None = None  # probabilities (n, k) of the last copy, where it has any
 
 
-def exam_rows(trial: Trial, rows: int = EXAM) -> int:
+def exam_rows(trial: Trial, rows: int = EXAM, after: int = 0) -> int:
     """Queries that the examination will need: keep them with ``trial.keeping`` while the attack runs."""
-    return 2 * min(rows, max(1, len(trial.samples("test"))))
+    return 2 * min(rows, max(1, len(trial.samples("test")))) + _uses.cost(after)
 
 
 def examine(target: Any, trial: Trial, *, rows: int = EXAM) -> Exam:
@@ -81,8 +84,8 @@ def _said(target: Any, x: NumpyArray) -> NumpyArray:
     return np.concatenate(out) if out else np.zeros(0)
 
 
-def measured(target: Any, trial: Trial, theft: Theft, *, rows: int = EXAM) -> Measurement:
-    """Examine the copies and write everything down: curve, prices, baselines, alarms, defences.
+def measured(target: Any, trial: Trial, theft: Theft, *, rows: int = EXAM, after: int = 0) -> Measurement:
+    """Examine the copies and write everything down: curve, prices, baselines, alarms, defences, what the copy is for.
 
     The value is the last copy's agreement on test rows. Costs ``exam_rows`` queries.
     """
@@ -98,6 +101,9 @@ def measured(target: Any, trial: Trial, theft: Theft, *, rows: int = EXAM) -> Me
         evidence.append(theft_defences.defence_table([(theft.view, points[-1]), *reached], trial.service))
     if alarms:
         evidence.append(theft_defences.alarm_table(alarms))
+    use = After()
+    if points:
+        use = _uses.uses(target, trial, theft.stages[-1].predict, theft.graded, exam, _said, after)
     value, ci, n = 0.0, Interval(low=0.0, high=1.0), 0
     if points:
         value, ci, n = points[-1].agreement, points[-1].ci, points[-1].n
@@ -109,9 +115,9 @@ def measured(target: Any, trial: Trial, theft: Theft, *, rows: int = EXAM) -> Me
         value,
         ci,
         n,
-        scope={"answers": theft.view.name, **theft.scope},
-        figures=[*theft_report.figures(loot), *theft_defences.alarm_figures(alarms), *theft.figures],
-        evidence=evidence,
+        scope={"answers": theft.view.name, "after": None, **theft.scope},
+        figures=[*theft_report.figures(loot), *theft_defences.alarm_figures(alarms), *use.figures, *theft.figures],
+        evidence=[*evidence, *use.evidence],
         caveats=[*caveats, *(theft_report.caveats(loot) if points else [])],
     )
 

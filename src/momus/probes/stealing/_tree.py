@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -153,6 +154,11 @@ def tree_copy(tree: Tree, regressor: bool) -> Copy:
         return np.asarray(said[:, 0] if regressor else said.argmax(axis=1))
 
     return predict
+
+
+def shares(tree: Tree) -> Callable[[NumpyArray], NumpyArray]:
+    """Rows -> answers (n, k) of a stolen tree."""
+    return lambda rows: np.asarray(tree.value[tree_outputs.leaves(tree, rows)])
 
 
 def _copy(stolen: Stolen, boxes: list[Box], q: int, regressor: bool) -> Copy:

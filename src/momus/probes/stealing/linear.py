@@ -26,7 +26,7 @@ WEAKER = (View(3), View(2), View(1), View(labels=True))
     metric="copy_agreement",
     worse="higher",
     source="arXiv:1609.02943",
-    cost="d + 1 with full answers, about 50 (d + 1) with rounded ones, and 2 rows to examine the copy",
+    cost="d + 1 with full answers, about 50 (d + 1) with rounded ones, 2 rows and 12 after to examine the copy",
     tasks=("classifier", "regressor"),
     modalities=("table", "image", "audio"),
 )
@@ -39,6 +39,7 @@ def linear(
     decimals: int = -1,
     labels: bool = False,
     defences: bool = True,
+    after: int = 100,
 ) -> Measurement:
     """Solve for the weights of a linear model from its answers.
 
@@ -51,11 +52,13 @@ def linear(
     Options
         queries: most queries the thief makes. rows: test rows, and rows from the declared ranges, on which the copy is
         examined. decimals: digits of an answer, -1 for what the card's service says. labels: the class alone is
-        answered. defences: whether the attack is run again against rounded answers and bare classes.
+        answered. defences: whether the attack is run again against less telling answers. after: rows of a table for
+        what the copy is good for, 0 for none.
     Returns
         copy_agreement on test rows with a Wilson interval; figures uniform_agreement, copy_accuracy, queries_to_90pct
         to 99pct with cost and minutes, probability_error (greatest difference of an answer), held_out_error (how badly
-        equations that were not solved are missed), unknowns, condition; the agreement that no query buys.
+        equations that were not solved are missed), unknowns, condition; the agreement that no query buys; transfer_rate
+        (inputs found on the copy that turn the original) beside noise_rate, membership_auc_copy and _original.
     Raises
         ProbeError for texts; TargetError when answers are not finite.
     Cost
@@ -70,7 +73,7 @@ def linear(
     view = View(labels=True) if labels else view_of(trial.service)
     view = View(decimals, view.top, view.labels) if decimals >= 0 else view
     made = design(ranges_of(target, samples), _usual(target, trial))
-    with trial.keeping(_report.exam_rows(trial, rows), 0.7):
+    with trial.keeping(_report.exam_rows(trial, rows, after), 0.7):
         service = Service(target, samples, view, queries)
         taken = _linear.take(service, made, rng)
         trial.progress(0.5, "asking less telling answers")
@@ -98,8 +101,9 @@ def linear(
         evidence=[_weights(taken.copy, trial)] if taken.copy is not None and taken.linear else [],
         caveats=_caveats(taken),
         scope={"method": taken.method, "labels": None, "decimals": None, "solved_with": taken.solved_with},
+        graded=taken.copy.answers if taken.copy is not None else None,
     )
-    return _report.measured(target, trial, theft, rows=rows)
+    return _report.measured(target, trial, theft, rows=rows, after=after)
 
 
 def _usual(target: Predicts, trial: Trial) -> np.ndarray:

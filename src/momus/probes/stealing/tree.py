@@ -23,7 +23,7 @@ WEAKER = (View(3), View(2), View(labels=True))
     metric="copy_agreement",
     worse="higher",
     source="arXiv:1609.02943",
-    cost="about 25 to 40 a leaf, and 2 rows to examine the copy",
+    cost="about 25 to 40 a leaf, 2 rows and 12 after to examine the copy",
     tasks=("classifier", "regressor"),
     modalities=("table",),
 )
@@ -38,6 +38,7 @@ def tree(
     decimals: int = -1,
     labels: bool = False,
     defences: bool = True,
+    after: int = 100,
 ) -> Measurement:
     """Read a decision tree from its answers, threshold by threshold.
 
@@ -52,10 +53,12 @@ def tree(
         precision: how exactly thresholds of real numbers are searched, as a share of the range; whole numbers are
         searched exactly. incomplete: ask rows with missing values where the card says that the service answers them
         (input.missing). decimals: digits of an answer, -1 for what the card's service says. labels: the class alone is
-        answered. defences: whether the attack is run again against rounded answers and bare classes.
+        answered. defences: whether the attack is run again against less telling answers. after: rows for what the copy
+        is good for, 0 for none.
     Returns
         copy_agreement on test rows with a Wilson interval; figures uniform_agreement, copy_accuracy, leaves_found,
-        queries_per_leaf, queries_to_90pct to 99pct with cost and minutes; the stolen rules as a table.
+        queries_per_leaf, queries_to_90pct to 99pct with cost and minutes; the stolen rules as a table; transfer_rate
+        (inputs found on the copy that turn the original) beside noise_rate, membership_auc_copy and _original.
     Raises
         ProbeError for texts; TargetError when answers are not finite.
     Cost
@@ -69,7 +72,7 @@ def tree(
     rng, samples = trial.rng, trial.samples("test")
     view = View(labels=True) if labels else view_of(trial.service)
     view = View(decimals, view.top, view.labels) if decimals >= 0 else view
-    with trial.keeping(_report.exam_rows(trial, rows), 0.6):
+    with trial.keeping(_report.exam_rows(trial, rows, after), 0.6):
         service = Service(target, samples, view, queries)
         stolen = _tree.take(service, rng, precision, incomplete)
         trial.progress(0.6, f"{len(stolen.leaves)} leaves read")
@@ -99,8 +102,9 @@ def tree(
         else [],
         caveats=_caveats(stolen, service.queries),
         scope={"method": stolen.method, "labels": None, "decimals": None, "incomplete": None},
+        graded=_tree.shares(stolen.tree) if stolen.tree is not None else None,
     )
-    return _report.measured(target, trial, theft, rows=rows)
+    return _report.measured(target, trial, theft, rows=rows, after=after)
 
 
 def _figures(stolen: _tree.Stolen, asked: int) -> list[Figure]:
