@@ -89,9 +89,24 @@ def test_rounded_answers_cost_queries_and_the_card_says_how_they_are_rounded(peo
 def test_defences_are_measured_with_the_same_attack(people_: tuple[Samples, Samples]) -> None:
     m = linear(fitted(LogisticRegression(), people_[0], "line"), test=people_[1])
     table = next(e for e in m.evidence if "same attack" in e.title)
-    assert [r[0] for r in table.rows] == ["every digit", "3 decimals", "2 decimals", "1 decimal", "the class alone"]  # type: ignore[union-attr]
-    queries = [r[3] for r in table.rows]  # type: ignore[union-attr]
-    assert queries[0] == 10 and all(q > 300 for q in queries[1:])
+    shown = {r[0]: r for r in table.rows}  # type: ignore[union-attr]
+    rounded = ["3 decimals", "2 decimals", "1 decimal", "the class alone"]
+    assert set(shown) == {"every digit", "every digit, top 1", *rounded}
+    assert shown["every digit"][3] == 10 and all(int(str(shown[k][3])) > 300 for k in rounded)
+    top = shown["every digit, top 1"]  # of two classes the other one has the rest
+    assert top[3] == 10 and top[1] == 1.0
+
+
+def test_the_top_class_alone_hides_nothing_of_two(people_: tuple[Samples, Samples]) -> None:
+    target = fitted(LogisticRegression(), people_[0], "line")
+    m = linear(target, test=people_[1], service=Service(top=1), defences=False)
+    assert m.scope["answers"] == "every digit, top 1" and m.scope["solved_with"] == 10 and m.value == 1.0
+    rounded = linear(target, test=people_[1], service=Service(decimals=2, top=1), defences=False)
+    assert rounded.value > 0.99 and "steps of the rounding" in str(rounded.scope["method"])
+    rng = np.random.default_rng(2)
+    train, test = people(600, rng, classes=4), people(300, rng, classes=4)
+    many = linear(fitted(LogisticRegression(), train, "softmax"), test=test, service=Service(top=1), defences=False)
+    assert "boundary" in str(many.scope["method"]) and figures(many)["queries_asked"] > 300
 
 
 def test_a_model_that_is_not_linear_is_never_passed(people_: tuple[Samples, Samples]) -> None:

@@ -46,7 +46,7 @@ def take(service: Service, design: Design, rng: np.random.Generator) -> Taken:
     try:
         if service.regressor:
             _by_values(service, design, rng, taken)
-        elif view.labels or view.decimals == 0 or view.top is not None:
+        elif view.labels or view.decimals == 0 or (view.top is not None and service.outputs > 2):
             _at_flips(service, design, rng, taken, None)
         elif view.decimals is not None and service.outputs == 2:
             _at_flips(service, design, rng, taken, view.decimals)

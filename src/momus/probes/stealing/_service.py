@@ -60,11 +60,18 @@ class Service:
         else:
             answers = np.eye(len(self.target.info.classes))[to_numpy(self.target.predict(native)).astype(int)]
         arrived = to_numpy(native).reshape(len(rows), -1).astype(float)
-        seen = self.view.seen(answers)
+        seen = self._completed(self.view.seen(answers))
         self.queries += len(rows)
         self.asked.append(arrived)
         self.said.append(seen[:, 0] if self.target.info.task == "regressor" else seen.argmax(axis=1))
         return arrived, seen
+
+    def _completed(self, seen: NumpyArray) -> NumpyArray:
+        """Of two classes the one that is not shown has the rest: naming the top class alone hides nothing."""
+        if self.regressor or self.view.labels or self.outputs != 2 or self.view.top != 1:
+            return seen
+        rest = np.maximum(1 - seen.sum(axis=1, keepdims=True), 0.0)
+        return np.asarray(np.where(seen > 0, seen, rest))
 
     def some(self, rows: NumpyArray, portion: int = 64) -> tuple[NumpyArray, NumpyArray]:
         """As ``ask``, for as many of the rows as the quota and the budget allow."""

@@ -16,7 +16,7 @@ from momus.methods.theft_report import Stage
 from momus.probes.stealing import _linear, _report
 from momus.probes.stealing._service import Service, gives_probabilities, ranges_of, under_other_views
 
-WEAKER = (View(3), View(2), View(1), View(labels=True))
+WEAKER = (View(3), View(2), View(1), View(top=1), View(labels=True))
 
 
 @probe(

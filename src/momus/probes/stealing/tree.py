@@ -13,7 +13,7 @@ from momus.methods.theft_report import Stage
 from momus.probes.stealing import _report, _tree
 from momus.probes.stealing._service import Service, under_other_views
 
-WEAKER = (View(3), View(2), View(labels=True))
+WEAKER = (View(3), View(2), View(top=1), View(labels=True))
 
 
 @probe(
