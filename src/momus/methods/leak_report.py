@@ -80,32 +80,85 @@ def coarser_figures(p_in: NumpyArray, y_in: NumpyArray, p_out: NumpyArray, y_out
 
 
 def part_figures(
-    member: NumpyArray, other: NumpyArray, parts: Mapping[str, tuple[NumpyArray, NumpyArray]]
+    member: NumpyArray,
+    other: NumpyArray,
+    parts: Mapping[str, tuple[NumpyArray, NumpyArray]],
+    threshold: float | None = None,
 ) -> tuple[list[Figure], list[Evidence]]:
-    """AUC in each class and declared group, with intervals that hold for all of them at once.
+    """What the attack finds in each class and declared group, with intervals that hold for all of them at once.
 
-    ``parts`` maps a name to the masks of member and non-member rows. Parts with too few rows are listed as such.
+    ``parts`` maps a name to the masks of member and non-member rows: AUC, true positives at 1 % and 0.1 % of the part's
+    own non-members where these allow it, balanced accuracy at the ``threshold`` for all rows. Parts with too few rows
+    are listed as such.
     """
     enough = {k: v for k, v in parts.items() if min(v[0].sum(), v[1].sum()) >= LEAST_PART}
     if not enough:
         return [], []
     level = multiple.simultaneous_level(0.95, len(enough))
-    figures = []
-    for name, (m, o) in enough.items():
-        area, ci = intervals.auc(member[m], other[o], level)
-        figures.append(Figure(name=f"auc[{name}]", value=area, ci=ci, n=int(min(m.sum(), o.sum()))))
+    each = {k: _part(member[m], other[o], threshold, level) for k, (m, o) in enough.items()}
+    figures = [
+        Figure(name=f"{what}[{k}]", value=value, ci=ci, n=int(min(enough[k][0].sum(), enough[k][1].sum())))
+        for what in ("auc", "tpr_at_1pct_fpr", "tpr_at_0.1pct_fpr", "balanced_accuracy")
+        for k, found in each.items()
+        if what in found
+        for value, ci in [found[what]]
+    ]
+    areas = [found["auc"] for found in each.values()]
     left = [k for k in parts if k not in enough]
+    note = f"Untested for want of rows: {', '.join(left)}" if left else "Intervals hold for all bars at once (95 %)"
     bars = Bars(
         title="Who leaks more: attack AUC by class and group",
         y_label="AUC (0.5 is guessing)",
         names=tuple(enough),
-        values=tuple(f.value for f in figures),
-        low=tuple(f.ci.low for f in figures if f.ci),
-        high=tuple(f.ci.high for f in figures if f.ci),
+        values=tuple(value for value, _ in areas),
+        low=tuple(ci.low for _, ci in areas),
+        high=tuple(ci.high for _, ci in areas),
         reference=0.5,
-        note=f"Untested for want of rows: {', '.join(left)}" if left else "Intervals hold for all bars at once (95 %)",
+        note=note,
     )
-    return figures, [bars]
+    return figures, [bars, _part_table(enough, each, level)]
+
+
+def _part(
+    member: NumpyArray, other: NumpyArray, threshold: float | None, level: float
+) -> dict[str, tuple[float, Interval]]:
+    found = {"auc": intervals.auc(member, other, level)}
+    for what, rate in (("tpr_at_1pct_fpr", 0.01), ("tpr_at_0.1pct_fpr", 0.001)):
+        if len(other) >= roc.least_negatives(rate, level):
+            found[what] = roc.tpr_at_fpr(member, other, rate, level)
+    if threshold is not None:
+        found["balanced_accuracy"] = roc.balanced_accuracy(member, other, threshold, level)
+    return found
+
+
+def _part_table(
+    parts: Mapping[str, tuple[NumpyArray, NumpyArray]],
+    each: Mapping[str, Mapping[str, tuple[float, Interval]]],
+    level: float,
+) -> Table:
+    columns = {
+        "auc": "AUC",
+        "balanced_accuracy": "balanced accuracy",
+        "tpr_at_1pct_fpr": "recognised at 1 %",
+        "tpr_at_0.1pct_fpr": "recognised at 0.1 %",
+    }
+
+    def cell(found: Mapping[str, tuple[float, Interval]], what: str) -> str:
+        if what not in found:
+            return "-"
+        value, ci = found[what]
+        return f"{value:.3f} ({ci.low:.3f} to {ci.high:.3f})"
+
+    rows: list[tuple[str | int, ...]] = [
+        (k, int(m.sum()), int(o.sum()), *(cell(each[k], what) for what in columns)) for k, (m, o) in parts.items()
+    ]
+    few = [f"{roc.least_negatives(rate, level):,} at {100 * rate:g} %" for rate in (0.01, 0.001)]
+    return Table(
+        title="What the attack finds in each class and group",
+        columns=("part", "members", "others", *columns.values()),
+        rows=tuple(rows),
+        note=f"False positives are counted among the part's own rows, of which it takes {' and '.join(few)}",
+    )
 
 
 def parts_of(members: Samples, others: Samples, classes: Sequence[str]) -> dict[str, tuple[NumpyArray, NumpyArray]]:

@@ -73,6 +73,21 @@ def choose_a(shadows: Shadows, y: NumpyArray) -> float:
     return GRID[int(best[len(best) // 2])]
 
 
+def choose_threshold(shadows: Shadows, y: NumpyArray, *, a: float | None) -> float | None:
+    """The score that tells members best where models attack one of their own; None without two pairs of models."""
+    if shadows.count < 4:
+        return None
+    said = likelihoods(shadows.p, y)
+    member, other = [], []
+    for i in range(min(TRIED, shadows.count)):
+        rest = [j for j in range(shadows.count) if j // 2 != i // 2]
+        large = at_large(said[rest], shadows.inside[rest], a=a)
+        score = np.log(said[i]) - np.log(np.clip(large, LEAST, None))
+        member.append(score[shadows.inside[i]])
+        other.append(score[~shadows.inside[i]])
+    return roc.best_threshold(np.concatenate(member), np.concatenate(other))
+
+
 def pairs_won(score: NumpyArray, population: NumpyArray, gamma: float = 1.0) -> NumpyArray:
     """Share of the population that each row beats by ``gamma``; both are logarithms of ratios."""
     order = np.sort(np.asarray(population, dtype=float))

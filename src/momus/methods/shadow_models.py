@@ -10,6 +10,7 @@ import numpy as np
 from momus.core import seeds
 from momus.core.errors import BudgetSpent
 from momus.core.samples import NumpyArray
+from momus.stats import roc
 
 
 def floor_of(p: NumpyArray) -> float:
@@ -147,6 +148,23 @@ def likelihood_ratio(
     mean = {name: np.mean([getattr(f, name) for f in found], axis=0) for name in ("online", "offline", "fixed", "row")}
     one = found[0]
     return Scores(mean["online"], mean["offline"], one.plain, one.mean_in, one.mean_out, mean["fixed"], mean["row"])
+
+
+def offline_threshold(shadows: Shadows, y: NumpyArray, *, per_row_from: int = 64) -> float | None:
+    """The offline score that tells members best where models attack one of their own; None without two pairs.
+
+    Each of the first few plays the target, its pair stands aside, and the rest are the shadow models.
+    """
+    if shadows.count < 4:
+        return None
+    member, other = [], []
+    for i in range(4):
+        rest = [j for j in range(shadows.count) if j // 2 != i // 2]
+        mine = shadows.inside[i]
+        score = _one_view(shadows.p[rest], shadows.inside[rest], shadows.p[i], y, per_row_from).offline
+        member.append(score[mine])
+        other.append(score[~mine])
+    return roc.best_threshold(np.concatenate(member), np.concatenate(other))
 
 
 def _one_view(said: NumpyArray, inside: NumpyArray, p: NumpyArray, y: NumpyArray, per_row_from: int) -> Scores:

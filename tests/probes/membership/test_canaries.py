@@ -165,3 +165,15 @@ def test_the_table_shows_every_rule() -> None:
     m = canaries(fitted(LogisticRegression(), train, "line"), train=train, test=test)
     table = next(e for e in m.evidence if isinstance(e, Table))
     assert len(table.rows) == 10 and {r[2] for r in table.rows} == {1000, 500, 200}
+
+
+def test_it_tells_of_classes_groups_and_rows_as_the_other_attacks_do() -> None:
+    rng = np.random.default_rng(9)
+    train, test = people(300, rng), people(2000, rng)
+    test = replace(test, groups={"ward": np.where(rng.random(2000) < 0.5, "north", "south")})
+    m = canaries(fitted(LookUp(), train, "lookup"), train=train, test=test, runs=2)
+    for name in ("auc", "tpr_at_1pct_fpr", "auc[class=class 0]", "auc[ward=north]", "auc[ward=south]"):
+        assert m.figure(name).value == 1, name
+    table = next(e for e in m.evidence if "surest" in e.title)
+    assert isinstance(table, Table) and len(table.rows) == 10 and all(r[-1] and r[2] in (1, 2) for r in table.rows)
+    assert all(r[1] == f"class {1 - int(test.y[r[0]])}" for r in table.rows)

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from momus.core.errors import ProbeError
 from momus.core.evidence import Series
+from momus.probes.membership.lira import lira
 from momus.probes.membership.loss import loss
 from momus.probes.membership.rmia import rmia
 from momus.zoo import cases
@@ -69,3 +70,14 @@ def test_a_given_slope_is_used_and_curves_are_drawn() -> None:
     assert m.scope["slope"] == 0.7
     names = {line.name for e in m.evidence if isinstance(e, Series) for line in e.lines}
     assert {"relative, online", "relative, offline", "loss alone"} <= names
+
+
+def test_the_threshold_of_balanced_accuracy_comes_from_the_reference_models() -> None:
+    rng = np.random.default_rng(7)
+    train, test = people(800, rng, noise=2.0), people(800, rng, noise=2.0)
+    target = fitted(RandomForestClassifier(20, random_state=0), train, "forest")
+    for offline in (False, True):
+        for attack in (rmia, lira):
+            told = attack(target, train=train, test=test, shadows=8, offline=offline).figure("balanced_accuracy")
+            assert told.ci is not None and told.ci.low > 0.7, attack.id
+    assert "balanced_accuracy" not in {f.name for f in rmia(target, train=train, test=test, shadows=2).figures}

@@ -20,6 +20,7 @@ from momus.methods import shadow_models
 from momus.probes.membership import _shadows
 from momus.probes.membership.lira import lira
 from momus.probes.membership.loss import loss
+from momus.probes.membership.rmia import rmia
 from momus.probes.membership.shadow import shadow
 from momus.zoo.tables import fitted, people
 
@@ -138,7 +139,7 @@ def test_a_small_query_budget_judges_fewer_rows_by_the_same_models(data) -> None
     assert full.n == 300 and full.shadows.p.shape[:2] == (4, 600)
 
 
-@pytest.mark.parametrize("probe", [loss, lira, shadow], ids=lambda p: p.id)
+@pytest.mark.parametrize("probe", [loss, lira, shadow, rmia], ids=lambda p: p.id)
 def test_every_attack_tells_the_same_things(probe) -> None:  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(6)
     data = {}
@@ -146,11 +147,16 @@ def test_every_attack_tells_the_same_things(probe) -> None:  # type: ignore[no-u
         made = people(6500, rng, name=name, noise=2.0)
         data[name] = replace(made, groups={"ward": np.where(rng.random(6500) < 0.4, "north", "south")})
     target = fitted(RandomForestClassifier(10, random_state=0), data["train"], "forest")
-    options = {"rows": 6500} if probe is loss else {"records": 5000, "shadows": 2}
+    options = {"rows": 6500} if probe is loss else {"records": 5000, "shadows": 4 if probe is rmia else 2}
     m = probe(target, **data, **options)
     names = {f.name for f in m.figures}
     assert {"auc", "balanced_accuracy", "tpr_at_0.1pct_fpr", "blind_auc"} <= names
-    assert {"auc[ward=north]", "auc[ward=south]"} <= names and sum(n.startswith("auc[class=") for n in names) == 2
+    for what in ("auc", "tpr_at_1pct_fpr", "balanced_accuracy"):
+        assert {f"{what}[ward=north]", f"{what}[ward=south]", f"{what}[class=class 0]"} <= names, what
+    assert sum(n.startswith("auc[class=") for n in names) == 2
+    told = next(e for e in m.evidence if e.title == "What the attack finds in each class and group")
+    north = next(r for r in told.rows if r[0] == "ward=north")
+    assert north[1] < 0.5 * 6500 and north[3].startswith(f"{m.figure('auc[ward=north]').value:.3f} (")
     for name in ("auc", "balanced_accuracy", "tpr_at_0.1pct_fpr", "auc[ward=north]", "blind_auc"):
         ci = m.figure(name).ci
         assert ci is not None and ci.low <= m.figure(name).value <= ci.high

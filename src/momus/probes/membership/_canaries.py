@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,12 @@ import numpy as np
 from momus.core import seeds
 from momus.core.capabilities import to_numpy
 from momus.core.errors import BudgetSpent, TargetError
+from momus.core.evidence import Evidence, Table
 from momus.core.probe import Trial
 from momus.core.records import Figure
 from momus.core.samples import NumpyArray, Samples
-from momus.methods import shadow_models
-from momus.stats import intervals
+from momus.methods import leak_report, shadow_models
+from momus.stats import intervals, roc
 
 
 class Found:
@@ -95,3 +97,42 @@ def accuracy(found: Found, true: NumpyArray) -> list[Figure]:
             Figure(name="accuracy_target", value=float((found.before.argmax(1) == true).mean()), n=len(true))
         )
     return figures
+
+
+def told_apart(
+    found: Found, score: NumpyArray, planted: Samples, rows: NumpyArray, classes: Sequence[str]
+) -> tuple[list[Figure], list[Evidence]]:
+    """The best score as other attacks on membership report theirs; canaries of all runs stand side by side.
+
+    ``rows`` are the canaries' places in the test set.
+    """
+    inside = found.inside
+    member, other = score[inside], score[~inside]
+    every = np.tile(np.arange(len(planted)), found.runs)
+    parts = leak_report.parts_of(planted.take(every[inside]), planted.take(every[~inside]), classes)
+    figures, evidence = leak_report.part_figures(member, other, parts)
+    whole = leak_report.attack_figures(member, other, None)
+    if len(other) >= roc.least_negatives(0.01):
+        value, ci = roc.tpr_at_fpr(member, other, 0.01)
+        whole.append(Figure(name="tpr_at_1pct_fpr", value=value, ci=ci, n=len(member)))
+    return [*whole, *figures], [_surest(found, score, planted, rows, classes), *evidence]
+
+
+def _surest(found: Found, score: NumpyArray, planted: Samples, rows: NumpyArray, classes: Sequence[str]) -> Table:
+    """The ten planted rows that gave themselves away most, by row index in the test set; no content is shown."""
+    inside = found.inside
+    cut = float(np.quantile(score[~inside], 0.99, method="higher"))
+    top = np.flatnonzero(inside)[np.argsort(-score[inside], kind="stable")[:10]]
+    at, run = top % len(planted), top // len(planted)
+    y = np.asarray(planted.y).astype(int)[at]
+    names = [classes[c] if c < len(classes) else str(c) for c in y]
+    body = tuple(
+        (int(rows[i]), name, int(r) + 1, round(float(score[j]), 4), bool(score[j] > cut))
+        for i, name, r, j in zip(at, names, run, top, strict=True)
+    )
+    return Table(
+        title="Canaries that the attack is surest of",
+        columns=("row in test", "class it was planted with", "training", "score", "above the 1 % line"),
+        rows=body,
+        note=f"{int(np.sum(score[inside] > cut))} of {int(inside.sum())} planted canaries score above the 1 % line",
+    )

@@ -41,7 +41,7 @@ def found(
     value, ci = roc.tpr_at_fpr(scores[:n], scores[n:], 0.01)
     blind, differ = leak_report.members_differ(ground.members, ground.others, trial.rng, margin)
     parts, bars = leak_report.part_figures(
-        scores[:n], scores[n:], leak_report.parts_of(ground.members, ground.others, ground.classes)
+        scores[:n], scores[n:], leak_report.parts_of(ground.members, ground.others, ground.classes), threshold
     )
     more = []
     for name, s in (areas or {}).items():

@@ -12,7 +12,7 @@ from momus.core.evidence import Table
 from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement
 from momus.methods import canary_rows, leak_report, membership, one_run
-from momus.probes.membership._canaries import accuracy, audited
+from momus.probes.membership._canaries import accuracy, audited, told_apart
 from momus.stats import intervals
 
 
@@ -56,8 +56,9 @@ def canaries(
     Returns
         epsilon_lower_bound; its interval runs to the epsilon these guesses could at most have shown, which says how
         sharp the audit was and is no upper bound on the training's epsilon. Figures: guesses_right (of the best
-        rule), auc, epsilon_without_delta, accuracy_audited (on the canaries' true classes, without the canaries'
-        help) and accuracy_target.
+        rule); auc, tpr_at_1pct_fpr (from 437 others) and tpr_at_0.1pct_fpr of its score, also by class and group;
+        epsilon_without_delta, accuracy_audited (on the canaries' true classes, without the canaries' help) and
+        accuracy_target. Evidence: the rules, and the canaries it is surest of.
     Raises
         TargetError when the retrained model has no probabilities; ProbeError for missing labels or an unknown kind.
     Cost
@@ -76,7 +77,8 @@ def canaries(
         raise ProbeError("runs must be 1 and up, delta in [0, 1), claimed 0 and up", hint="claimed: 0 claims nothing")
     claimed = claimed or float(trial.context.get("claimed_epsilon", 0.0))
     free = canary_rows.eligible(train, test, rng)
-    chosen = test.take(np.sort(rng.permutation(free)[: max(0, canaries)]))
+    rows = np.sort(rng.permutation(free)[: max(0, canaries)])
+    chosen = test.take(rows)
     planted = canary_rows.made(chosen, kind, len(target.info.classes) or 2, rng)
     found = audited(target, trial, train, planted, runs)
     m = len(found.inside)
@@ -87,12 +89,12 @@ def canaries(
     best = max(rules, key=lambda r: (r.lower, r.right / r.guesses))
     reach = max(best.lower, max(r.upper for r in rules))
     score = found.signals[best.signal]
-    area, area_ci = intervals.auc(score[found.inside], score[~found.inside])
+    told, shown = told_apart(found, score, planted, rows, target.info.classes or train.classes)
     share = intervals.clopper_pearson(best.right, best.guesses)
     plain = max(r.lower for r in one_run.audit(found.signals, found.inside, delta=0.0))
     figures = [
         Figure(name="guesses_right", value=best.right / best.guesses, ci=share, n=best.guesses, note="0.5 is guessing"),
-        Figure(name="auc", value=area, ci=area_ci, n=m),
+        *told,
         Figure(name="epsilon_without_delta", value=plain, n=m, note="what a pure epsilon could not explain"),
         *accuracy(found, np.asarray(chosen.y).astype(int)),
     ]
@@ -109,7 +111,11 @@ def canaries(
             "guessed_by": best.signal,
         },
         figures=figures,
-        evidence=[_table(rules), leak_report.roc_evidence({best.signal: (score[found.inside], score[~found.inside])})],
+        evidence=[
+            _table(rules),
+            leak_report.roc_evidence({best.signal: (score[found.inside], score[~found.inside])}),
+            *shown,
+        ],
         caveats=caveats,
     )
 

@@ -52,7 +52,7 @@ def label_only(
         tpr_at_1pct_fpr with a conservative interval, on rows that nothing was chosen on; figures auc,
         balanced_accuracy, tpr_at_0.1pct_fpr (from 4,380 non-members on), auc_right_or_wrong (the baseline: called a
         member when answered rightly) and its accuracy, auc_boundary and auc_right_or_wrong[boundary rows] where asked
-        for, auc by class and group, blind_auc.
+        for, auc and the like by class and group, blind_auc.
     Raises
         ProbeError for missing labels or fewer than 1 copy.
     Cost
@@ -89,7 +89,7 @@ def label_only(
     value, ci = roc.tpr_at_fpr(reading.member, reading.other, 0.01)
     kept_in, kept_out = members.take(reading.member_rows), others.take(reading.other_rows)
     parts, bars = leak_report.part_figures(
-        reading.member, reading.other, leak_report.parts_of(kept_in, kept_out, classes)
+        reading.member, reading.other, leak_report.parts_of(kept_in, kept_out, classes), reading.threshold
     )
     blind, differ = leak_report.members_differ(members, others, rng, margin)
     nearest, ended = boundary_figures(target, trial, members, others, boundary, steps)

@@ -50,10 +50,10 @@ def lira(
         or auto: row from 64 shadow models on. queries: views of an image asked, 1 to 10 (mirrored, moved by a pixel);
         worth it where the target was trained on such views. margin: as in membership.loss.
     Returns
-        tpr_at_1pct_fpr with a conservative interval; figures auc, tpr_at_0.1pct_fpr (from 4,380 non-members), auc by
-        class and group, auc_online, auc_offline, auc_fixed_variance, auc_row_variance; auc_loss, tpr_loss_at_1pct_fpr
-        of one threshold on the same rows' loss, without shadow models; gain_at_1pct and gain_at_0.1pct, true positives
-        online over those of that threshold; shadow and target accuracy, blind_auc.
+        tpr_at_1pct_fpr with a conservative interval; figures auc, balanced_accuracy, tpr_at_0.1pct_fpr (from 4,380
+        non-members), all by class and group, auc_online, auc_offline, auc_fixed_variance, auc_row_variance; auc_loss,
+        tpr_loss_at_1pct_fpr of one threshold on the same rows' loss, without shadow models; gain_at_1pct and
+        gain_at_0.1pct, true positives online over those of that threshold; shadow and target accuracy, blind_auc.
     Raises
         TargetError when a retrained copy has no probabilities; ProbeError for fewer than 2 shadows, missing labels, an
         unknown variance, or several queries of something that is no image.
@@ -75,12 +75,15 @@ def lira(
     scores = shadow_models.likelihood_ratio(
         ground.shadows, ground.p, ground.y, per_row_from=spreads[variance], more=ground.views
     )
+    threshold: float | None = 0.0
+    if offline:
+        threshold = shadow_models.offline_threshold(ground.shadows, ground.y, per_row_from=spreads[variance])
     return found(
         trial,
         ground,
         scores.offline if offline else scores.online,
         margin=margin,
-        threshold=None if offline else 0.0,
+        threshold=threshold,
         curves={
             "likelihood ratio, online": scores.online,
             "likelihood ratio, offline": scores.offline,

@@ -39,7 +39,7 @@ def loss(
         classifier's AUC must surely lie before the sets count as different in kind.
     Returns
         tpr_at_1pct_fpr with a conservative interval that allows for the estimated threshold; figures auc,
-        balanced_accuracy, tpr_at_0.1pct_fpr (from 4,380 non-members on), auc by class and group, accuracy_train,
+        balanced_accuracy, tpr_at_0.1pct_fpr (from 4,380 non-members on), all by class and group, accuracy_train,
         accuracy_test, generalisation_gap, blind_auc; auc_if[...]: what rounding answers or giving labels alone would
         leave of one threshold on the loss.
     Raises
@@ -84,7 +84,7 @@ def loss(
     value, ci = roc.tpr_at_fpr(reading.member, reading.other, 0.01)
     kept_in, kept_out = members.take(reading.member_rows), others.take(reading.other_rows)
     parts, bars = leak_report.part_figures(
-        reading.member, reading.other, leak_report.parts_of(kept_in, kept_out, classes)
+        reading.member, reading.other, leak_report.parts_of(kept_in, kept_out, classes), reading.threshold
     )
     blind, differ = leak_report.members_differ(members, others, rng, margin)
     right_in, right_out = int((p_in.argmax(1) == y_in).sum()), int((p_out.argmax(1) == y_out).sum())

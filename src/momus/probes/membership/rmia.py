@@ -47,10 +47,11 @@ def rmia(
         a: slope of the line that stands in for models with the row when offline, 0 to 1; -1 lets the reference models
         choose it by attacking one of their own. margin: as in membership.loss.
     Returns
-        tpr_at_1pct_fpr with a conservative interval; figures auc, tpr_at_0.1pct_fpr (from 4,380 non-members), auc by
-        class and group, auc_online, auc_offline, auc_loss, auc_offline[1 reference] and so on with fewer models a row,
-        tpr_offline[...] beside them, false_alarms_at_1pct: how often a threshold set on other rows of the population
-        is crossed by a non-member, shadow and target accuracy, blind_auc.
+        tpr_at_1pct_fpr with a conservative interval; figures auc, balanced_accuracy at a threshold that the reference
+        models chose, tpr_at_0.1pct_fpr (from 4,380 non-members), all by class and group, auc_online, auc_offline,
+        auc_loss, auc_offline[1 reference] and so on with fewer models a row, tpr_offline[...] beside them,
+        false_alarms_at_1pct: how often a threshold set on other rows of the population is crossed by a non-member,
+        shadow and target accuracy, blind_auc.
     Raises
         TargetError when a retrained copy has no probabilities; ProbeError for fewer than 2 shadows, missing labels or
         an ``a`` outside [0, 1] that is not -1.
@@ -93,6 +94,7 @@ def rmia(
         ground,
         used,
         margin=margin,
+        threshold=method.choose_threshold(models, ground.y, a=slope if offline else None),
         curves={"relative, online": online, "relative, offline": without, "loss alone": plain},
         areas={"auc_online": online, "auc_offline": without, "auc_loss": plain},
         figures=[*few, promise],

@@ -46,7 +46,7 @@ def shadow(
         margin: as in membership.loss.
     Returns
         tpr_at_1pct_fpr with a conservative interval; figures auc, tpr_at_0.1pct_fpr (from 4,380 non-members),
-        balanced_accuracy and precision of the attack model's own decision, auc by class and group, auc_loss (the same
+        balanced_accuracy and precision of the attack model's own decision, all by class and group, auc_loss (the same
         rows without shadow models), shadow and target accuracy, blind_auc.
     Raises
         TargetError when a retrained copy has no probabilities; ProbeError for fewer than 2 shadows or missing labels.
