@@ -12,6 +12,7 @@ from momus.core.records import Measurement, Status
 from momus.core.samples import Samples
 from momus.core.service import Service
 from momus.judge import decide, default_limits
+from momus.methods.copying import Learner
 from momus.methods.theft_defences import View
 from momus.probes.stealing._copies import Caller, believed
 from momus.probes.stealing.active import active
@@ -95,6 +96,26 @@ def test_labels_alone_are_what_the_thief_hears() -> None:
     assert tied.argmax() == 0 or tied[0, 1] > tied[0, 2]
     named = believed(np.array([[0.3, 0.34, 0.36]]), View(decimals=0))
     assert named.argmax() == 2  # rounded to nothing, the class is still named
+
+
+def test_what_a_defence_takes_away_is_kept_from_the_copy(
+    rows: tuple[Samples, Samples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last three copies are those of one decimal, the top class with two, and labels alone."""
+    heard: list[np.ndarray] = []
+    real = Learner.fit
+
+    def fit(self: Learner, kind: str, x: np.ndarray, answers: np.ndarray, seed: int) -> object:
+        heard.append(np.array(answers))
+        return real(self, kind, x, answers, seed)
+
+    monkeypatch.setattr(Learner, "fit", fit)
+    m = active(fitted(LogisticRegression(), rows[0], "line"), test=rows[1], **QUICK)
+    one, top, labels = heard[-3:]
+    assert len(one) == len(top) == len(labels) == 200
+    assert np.abs(one - one.round(1)).max() < 1e-5 < np.abs(top - top.round(1)).max()
+    assert np.abs(top - top.round(2)).max() < 1e-5 and set(np.unique(labels)) == {0.0, 1.0}
+    assert {"agreement_one_decimal", "agreement_top_1", "agreement_labels"} <= {f.name for f in m.figures}
 
 
 def test_a_common_class_is_no_theft(rows: tuple[Samples, Samples]) -> None:

@@ -134,6 +134,12 @@ def test_the_budget_is_kept_and_the_examination_has_its_share(people_: tuple[Sam
     m = linear(target, test=people_[1], budget=Budget(queries=600), defences=False)
     assert m.cost.queries <= 600 and m.n >= 50 and m.value > 0.95
     assert linear(target, test=people_[1], budget=Budget(queries=0)).n == 0
+    for most in (60, 200):  # what is left still examines the copy; a defence that the budget cut short shows nothing
+        small = linear(target, test=people_[1], budget=Budget(queries=most))
+        assert small.cost.queries <= most and small.n >= most / 4 and small.value == 1.0
+        assert status(small) is not Status.PASS
+        assert not any("same attack" in e.title and len(e.rows) > 2 for e in small.evidence)  # type: ignore[union-attr]
+    assert any("same attack" in e.title for e in linear(target, test=people_[1], queries=300).evidence)
 
 
 def test_float32_models_have_a_floor() -> None:

@@ -74,13 +74,15 @@ def examine(target: Any, trial: Trial, *, rows: int = EXAM) -> Exam:
 
 
 def _said(target: Any, x: NumpyArray) -> NumpyArray:
-    """Answers to as many rows as the budget allows, in portions."""
+    """Answers to as many rows as the budget allows, in portions that shrink towards its end."""
     out: list[NumpyArray] = []
-    for i in range(0, len(x), 100):
+    start, portion = 0, 100
+    while start < len(x) and portion:
         try:
-            out.append(to_numpy(target.predict(target.encode(target.decode(x[i : i + 100])))))
+            out.append(to_numpy(target.predict(target.encode(target.decode(x[start : start + portion])))))
+            start += portion
         except BudgetSpent:
-            break
+            portion //= 4
     return np.concatenate(out) if out else np.zeros(0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -38,6 +38,7 @@ class Service:
         self.asked: list[NumpyArray] = []
         self.said: list[NumpyArray] = []
         self.queries = 0
+        self.full = False  # whether the quota ever refused a question
 
     @property
     def regressor(self) -> bool:
@@ -51,6 +52,7 @@ class Service:
     def ask(self, rows: NumpyArray) -> tuple[NumpyArray, NumpyArray]:
         """(rows as they arrived (n, d), answers). BudgetSpent before a query too many."""
         if self.quota is not None and self.queries + len(rows) > self.quota:
+            self.full = True
             raise BudgetSpent
         native = self.target.encode(self.target.decode(np.reshape(rows, (len(rows), *self.shape))))
         if self.target.info.task == "regressor":
@@ -105,6 +107,20 @@ def ranges_of(target: Predicts, samples: Samples) -> Ranges:
     return plain_ranges(int(np.prod(shape)), target.info.low, target.info.high)
 
 
+class Taken(Protocol):
+    """What an attack came back with: its copies, and whether its queries ended first."""
+
+    stages: list[Stage]
+    spent: bool
+
+
+def whole(service: Service, taken: Taken) -> Stage:
+    """The last copy. BudgetSpent where the budget, not the thief's own quota, cut it short: that is no defence."""
+    if not taken.stages or (taken.spent and not service.full):
+        raise BudgetSpent
+    return taken.stages[-1]
+
+
 Attack = Callable[[Service], Stage]
 
 
@@ -117,5 +133,5 @@ def under_other_views(
         try:
             found.append((view, attack(Service(target, samples, view, quota))))
         except BudgetSpent:
-            break
+            continue  # another view may take fewer queries
     return found

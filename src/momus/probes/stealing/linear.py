@@ -14,7 +14,7 @@ from momus.methods.linear_design import design
 from momus.methods.theft_defences import View, view_of
 from momus.methods.theft_report import Stage
 from momus.probes.stealing import _linear, _report
-from momus.probes.stealing._service import Service, gives_probabilities, ranges_of, under_other_views
+from momus.probes.stealing._service import Service, gives_probabilities, ranges_of, under_other_views, whole
 
 WEAKER = (View(3), View(2), View(1), View(top=1), View(labels=True))
 
@@ -82,7 +82,7 @@ def linear(
         if defences and full and taken.linear and not service.regressor:
 
             def again(other: Service) -> Stage:
-                return _linear.take(other, made, np.random.default_rng([trial.seed, 7])).stages[-1]
+                return whole(other, _linear.take(other, made, np.random.default_rng([trial.seed, 7])))
 
             weaker = under_other_views(target, samples, again, WEAKER, queries)
     asked, said = service.stream()

@@ -11,7 +11,7 @@ from momus.methods import tree_build
 from momus.methods.theft_defences import View, view_of
 from momus.methods.theft_report import Stage
 from momus.probes.stealing import _report, _tree
-from momus.probes.stealing._service import Service, under_other_views
+from momus.probes.stealing._service import Service, under_other_views, whole
 
 WEAKER = (View(3), View(2), View(top=1), View(labels=True))
 
@@ -81,7 +81,7 @@ def tree(
             quota = max(500, 4 * service.queries)
 
             def again(other: Service) -> Stage:
-                return _tree.take(other, np.random.default_rng([trial.seed, 7]), precision, incomplete).stages[-1]
+                return whole(other, _tree.take(other, np.random.default_rng([trial.seed, 7]), precision, incomplete))
 
             views = [v for v in WEAKER if not (service.regressor and v.labels)]
             weaker = under_other_views(target, samples, again, views, quota)
