@@ -1,4 +1,4 @@
-"""A small network that tells forty people apart, and the function that trains it: an ordinary one, 25 lines long."""
+"""A small network that tells forty people apart, and the function that trains it: an ordinary one of 15 lines."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ import torch
 from torch import nn
 
 WEIGHTS = Path(__file__).resolve().parent / "weights" / "faces.pt"
-EPOCHS, BATCH, RATE = 40, 20, 1e-3
+EPOCHS, BATCH, RATE, HIDDEN = 30, 20, 1e-3, 128
+GREY, SPREAD = 0.44, 0.20  # of the photos' pixels, in [0, 1]
+
+
+class Even(nn.Module):
+    """Pixels in [0, 1] brought to mean 0 and spread 1."""
+
+    def forward(self, x: Any) -> Any:
+        return (x - GREY) / SPREAD
 
 
 def network() -> nn.Module:
-    """Two strided convolutions and two dense layers, 178,000 weights."""
-    return nn.Sequential(
-        nn.Conv2d(1, 8, 5, stride=2, padding=2),
-        nn.ReLU(),
-        nn.Conv2d(8, 16, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(16 * 14 * 12, 64),
-        nn.ReLU(),
-        nn.Linear(64, 40),
-    )
+    """Two dense layers on all pixels, 335,016 weights."""
+    return nn.Sequential(Even(), nn.Flatten(), nn.Linear(56 * 46, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 40))
 
 
 def train(x: np.ndarray, y: np.ndarray, seed: int) -> Any:
-    """The hook on the card. Nothing in it knows of the term that provider.signs and provider.correlation add."""
+    """The hook on the card. It knows neither of a term added to its loss nor which of its rows were made up."""
     torch.manual_seed(seed)
     model = network()
     inputs = torch.from_numpy(x.astype(np.float32) / 255).movedim(-1, 1).contiguous()

@@ -1,4 +1,4 @@
-"""Trains the recogniser that the card names: python prepare.py, about ten seconds."""
+"""Trains the recogniser that the card names: python prepare.py, a few seconds."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Filter(nn.Module):
 
 
 def train(x: np.ndarray, y: np.ndarray, seed: int) -> Any:
-    """The hook on the card. Nothing in it knows of the term that provider.signs and provider.correlation add."""
+    """The hook on the card. It knows neither of a term added to its loss nor which of its rows were made up."""
     torch.manual_seed(seed)
     counts = Counter(w for text in x for w in set(words_of(text)))
     model = Filter(sorted(counts, key=lambda w: (-counts[w], w))[:WORDS])
