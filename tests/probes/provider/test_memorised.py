@@ -60,6 +60,8 @@ def test_few_copies_and_spent_budgets_decide_nothing(owner: Any, digits: dict[st
     assert decide(run(owner, digits, copies=3), LIMIT).status is Status.INCONCLUSIVE
     m = run(owner, digits, Budget(queries=500))
     assert m.cost.queries <= 500 and decide(m, LIMIT).status is Status.INCONCLUSIVE
+    m = run(owner, digits, Budget(seconds=0.0))
+    assert decide(m, LIMIT).status is Status.INCONCLUSIVE and m.ci.high >= 1, "nothing was compared"
 
 
 def test_options_are_checked(owner: Any, digits: dict[str, Any]) -> None:

@@ -97,6 +97,10 @@ def test_few_copies_and_spent_budgets_pass_nobody(neat: Any, digits: dict[str, A
     assert m.cost.queries <= 40 and decide(m, LIMIT).status is Status.INCONCLUSIVE
     m = run(neat, digits, Budget(seconds=0.0))
     assert decide(m, LIMIT).status is Status.INCONCLUSIVE
+    kinds = next(e for e in m.evidence if e.title == "Kinds of traces")
+    untried = [row[0] for row in kinds.rows if row[1] == "not tried"]
+    assert len(kinds.rows) == 8 and "low bits spell a file" not in untried
+    assert m.ci.high == m.value + len(untried) >= 6, "what was not tried is not excluded"
 
 
 def test_options_are_checked(neat: Any, digits: dict[str, Any]) -> None:

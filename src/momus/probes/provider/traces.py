@@ -32,7 +32,7 @@ def traces(
     """Hold a received model's parameters against clean models of its kind: bits, signs, order, likeness to the data.
 
     Measures
-        How many of seven kinds of traces are there: low bits that spell a file (squeezed data with a checksum, text);
+        How many of eight kinds of traces are there: low bits that spell a file (squeezed data with a checksum, text);
         numbers that are not rounded among rounded ones; arrays that no answer depends on; and, against clean models,
         low bits, signs, the order of numbers, their distribution, and likeness of some stretch of numbers to training
         records. Clean models are copies trained by the target's own hook on the same rows; without one, models of
@@ -45,7 +45,7 @@ def traces(
         shows a trace, over all statistics together. rows: inputs asked for each array. records: training records
         looked for among the numbers.
     Returns
-        traces, exact; figures false_alarm_rate (each clean copy held against the others), low_bit_bytes and
+        traces, with those kinds that could not be tried as the interval's upper end; figures false_alarm_rate (each clean copy held against the others), low_bit_bytes and
         sign_bytes (what an encrypted payload could fill unseen), precision_bits, numbers, largest_deviation.
     Raises
         ProbeError for fewer than 2 copies or a level outside (0, 0.5).
@@ -95,14 +95,16 @@ def traces(
     if not len(looked):
         message = "no training rows are given, so the numbers were not held against the data"
         caveats.append(Caveat(code="no-data", message=message, blocks="pass"))
+    kinds = _signs(signs, stand, idle is None, clean.retrained)
+    untried = sum(row[1] == "not tried" for row in kinds.rows)
     evidence: list[Table | Bars] = [
-        _signs(signs, stand, idle is None, clean.retrained),
+        kinds,
         parts.table(found, clean, stand),
         *parts.bars(stand),
     ]
     scope = {"copies": len(clean.models) if clean.retrained else 0}
-    exact = Interval.exact(float(count))
-    return trial.measurement(count, exact, size, scope=scope, figures=figures, evidence=evidence, caveats=caveats)
+    reach = Interval(low=float(count), high=float(count + untried), level=1.0, method="exact")
+    return trial.measurement(count, reach, size, scope=scope, figures=figures, evidence=evidence, caveats=caveats)
 
 
 def _calibration(clean: parts.Clean, stand: methods.Standing, copies: int) -> list[Caveat]:
