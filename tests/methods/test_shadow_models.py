@@ -163,3 +163,24 @@ def test_a_spread_for_each_row_finds_more_where_rows_differ_in_noise() -> None:
     s = sm.likelihood_ratio(made, p(0.5 * member + noise * rng.normal(size=n)), np.ones(n, int))
     fixed, row = (intervals.auc(v[member], v[~member])[0] for v in (s.fixed, s.row))
     assert row > fixed + 0.05 and np.array_equal(s.online, s.row)
+
+
+@pytest.mark.parametrize("models", [4, 8])
+def test_the_offline_score_never_looks_at_models_with_the_row(models: int) -> None:
+    """An attacker who cannot train on the row has no such models: whatever they say changes nothing."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 60)
+    inside = sm.halves(60, range(models), 1)
+    true = rng.uniform(0.2, 0.8, (models, 60))
+    given = _of_class(rng.uniform(0.2, 0.8, 60), y)
+    first = _of_class(true, y)
+    other = _of_class(np.where(inside, rng.uniform(0.2, 0.8, true.shape), true), y)
+    other[0, 0], other[1, 0] = first[0, 0], first[1, 0]
+    floors = {sm.floor_of(p) for p in (first, other)}
+    assert max(floors) < 0.2  # the floor cuts nothing off here
+    one, two = (sm.likelihood_ratio(sm.Shadows(p, inside, False), given, y) for p in (first, other))
+    assert np.allclose(one.offline, two.offline) and not np.allclose(one.online, two.online)
+
+
+def _of_class(true: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.where(np.arange(2) == y[:, None], true[..., None], 1 - true[..., None])

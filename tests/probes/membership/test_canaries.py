@@ -177,3 +177,22 @@ def test_it_tells_of_classes_groups_and_rows_as_the_other_attacks_do() -> None:
     table = next(e for e in m.evidence if "surest" in e.title)
     assert isinstance(table, Table) and len(table.rows) == 10 and all(r[-1] and r[2] in (1, 2) for r in table.rows)
     assert all(r[1] == f"class {1 - int(test.y[r[0]])}" for r in table.rows)
+
+
+def test_each_training_tosses_coins_of_its_own() -> None:
+    """Pooled runs with one set of coins would count the same luck several times."""
+    rng = np.random.default_rng(10)
+    train, test = people(200, rng), people(300, rng)
+    given: list[set[bytes]] = []
+    target = fitted(LogisticRegression(), train, "line")
+    plain = type(target).retrain
+
+    class Watching(type(target)):  # type: ignore[misc]
+        def retrain(self, x, y, /, *, seed):  # type: ignore[no-untyped-def]
+            given.append({row.tobytes() for row in x[len(train) :]})
+            return plain(self, x, y, seed=seed)
+
+    target.__class__ = Watching
+    canaries(target, train=train, test=test, runs=3)
+    shared = [len(a & b) / 300 for a, b in ((given[0], given[1]), (given[0], given[2]), (given[1], given[2]))]
+    assert all(0.15 < s < 0.35 for s in shared), "two fair coins fall on the same side for a quarter of the rows"
