@@ -28,6 +28,7 @@ TITLES = {
     "copies": "Model stealing: learned copies of the digits CNN and of tables, beside ART, one thread",
     "traces": "Traces of hidden data in received models, by encoding and strength, one thread",
     "shadows": "Sixteen shadow models trained together, one thread",
+    "shadow_trees": "Sixteen shadow models of boosted trees, one thread",
     "extraction": "Model stealing, exactly: trees beside the algorithms of Tramèr et al., linear models",
     "shift": "Shift and slices",
     "attribute": "Guessing a sensitive column: beside ART on the same models and people, one thread",

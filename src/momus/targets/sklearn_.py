@@ -14,7 +14,7 @@ from momus.core import digest
 from momus.core.capabilities import Array, TargetInfo
 from momus.core.errors import TargetError
 from momus.core.samples import Column, ColumnKind, NumpyArray, Samples
-from momus.targets import answers, fitting, matching, weights
+from momus.targets import answers, fitting, matching, trees_together, weights
 from momus.targets.described import Spaced
 from momus.targets.spaces import Space, meant, raw_values, space
 
@@ -60,7 +60,11 @@ class SklearnTarget(Spaced):
         labels, raw = (np.asarray(y), ()) if self._info.task == "regressor" else fitting.recoded(y, self._raw)
         with answers.asking(self._info.name, rows, "was fitted again"):
             model.fit(rows, labels)
-        again = type(self)(model, self._again(x, labels, seed), self.space, self._raw, self._columns)
+        return self._around(model, self._again(x, labels, seed), raw)
+
+    def _around(self, model: Any, info: TargetInfo, raw: tuple[Any, ...]) -> SklearnTarget:
+        """The same kind of target around an estimator fitted on rows as read; ``raw`` are its labels by class."""
+        again = type(self)(model, info, self.space, self._raw, self._columns)
         again._index = answers.label_index(self._info.classes, raw)
         again._present = fitting.positions(model, raw, self._info.classes)
         again._order, again._booster = self._order, self._booster
@@ -272,6 +276,7 @@ def sklearn_target(
     from momus.targets.trees_target import form_of  # it builds on the classes above
 
     form = weights.form_of(form_of(form, model, columns), model)
+    form = trees_together.form_of(form, model, hooked=train is not None)
     settings = [repr(where), list(named), [[c.name, c.categories] for c in columns]]
     info = TargetInfo(
         name=name,

@@ -15,7 +15,7 @@ from momus.core.probe import Trial
 from momus.core.samples import NumpyArray, Samples
 from momus.methods import membership, shadow_models
 
-VERSION = 1  # of how rows are chosen and shadow models are trained: raise it when either changes
+VERSION = 2  # of how rows are chosen and shadow models are trained: raise it when either changes
 TOGETHER = 16  # models trained in one go where the target can: more gains little speed and costs memory
 
 
