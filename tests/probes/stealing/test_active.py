@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 
 from momus.core.errors import ProbeError, TargetError
 from momus.core.meter import Budget, Meter
@@ -52,6 +53,27 @@ def test_the_copy_turns_the_original_and_knows_of_members_no_more_than_it(stolen
     assert turned.n and turned.n <= 60 and turned.value > chance.value and turned.ci is not None
     copy, own = stolen.figure("membership_auc_copy"), stolen.figure("membership_auc_original")
     assert copy.ci is not None and own.ci is not None and copy.value == pytest.approx(own.value, abs=0.06)
+
+
+def test_examples_are_tried_on_the_original_and_not_on_the_copy(rows: tuple[Samples, Samples]) -> None:
+    """An original that answers with the nearest known row cannot be turned by small changes; a copy of it can."""
+    train, test = rows
+    model = LogisticRegression(C=1e-3).fit(train.x, train.y)
+    known, spread = np.concatenate([test.x, train.x]), train.x.std(0)
+
+    def answers(x: np.ndarray) -> np.ndarray:
+        apart = (((x[:, None] - known[None]) / spread) ** 2).sum(2)
+        return np.asarray(model.predict_proba(known[apart.argmin(1)]))
+
+    m = active(served(answers, test, "nearest"), test=test, **{**QUICK, "queries": 400, "after": 100, "epsilon": 0.15})
+    assert m.value > 0.8 and m.figure("transfer_rate").n >= 50 and m.figure("transfer_rate").value < 0.08
+
+
+def test_members_are_looked_for_in_the_copy_which_never_saw_them(rows: tuple[Samples, Samples]) -> None:
+    """A model that knows every row again; a copy of made-up questions does not."""
+    near = fitted(KNeighborsClassifier(8, weights="distance"), rows[0], "near")
+    m = active(near, test=rows[1], train=rows[0], **{**QUICK, "after": 40})
+    assert m.figure("membership_auc_original").value > 0.9 and m.figure("membership_auc_copy").value < 0.7
 
 
 def test_every_distinct_row_is_asked_and_counted_once(rows: tuple[Samples, Samples]) -> None:
