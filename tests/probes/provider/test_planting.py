@@ -11,11 +11,14 @@ import torch
 
 from momus.core.errors import ProbeError
 from momus.core.evidence import Pictures, Table
-from momus.core.meter import Budget
+from momus.core.meter import Budget, Meter
+from momus.core.probe import Trial
 from momus.core.records import Measurement
 from momus.core.registry import get_probe
 from momus.core.samples import Samples
 from momus.judge import decide, default_limits
+from momus.methods import hidden_audit
+from momus.probes.provider import _audit
 from momus.zoo.provider import _systems as systems
 from momus.zoo.tables import fitted, people
 
@@ -188,3 +191,28 @@ def test_rows_without_labels_are_refused() -> None:
     bare = Samples(x=plain.x, columns=plain.columns)
     with pytest.raises(ProbeError, match="labels"):
         get_probe("provider.low_bits")(target, train=bare, test=bare)
+
+
+@pytest.mark.parametrize("wrong", [0, 30, 90])
+def test_the_price_is_what_clean_models_get_right_and_the_planted_one_does_not(wrong: int) -> None:
+    target = _network()
+    setting = _audit.prepare(target, Trial(data=DIGITS, meter=Meter(target)), 0.01, 20, 4, 24)
+    labels = np.asarray(setting.test.y)
+    setting.cleans = np.ones((3, len(labels)), dtype=bool)
+    setting.cleans[0, :3] = False
+
+    class Planted:
+        """Gives the first rows another class than theirs."""
+
+        def encode(self, x: Any) -> Any:
+            return x
+
+        def predict(self, x: Any) -> Any:
+            return np.where(np.arange(len(labels)) < wrong, (labels + 1) % 10, labels)
+
+    sent = setting.sending(20)
+    found = setting.attempt(1.0, Planted(), sent, sent)
+    assert found.cost == pytest.approx(wrong / len(labels) - 1 / len(labels))
+    assert found.cost_ci.low <= found.cost <= found.cost_ci.high and found.back.count == 20
+    best = hidden_audit.unnoticed([found], setting.tolerated)
+    assert (best is found) == (wrong == 0), "a loss that shows is not unnoticed"
