@@ -131,3 +131,10 @@ def test_the_table_of_clean_models_calls_few_of_its_own() -> None:
     assert len(table) >= 60
     assert set(table[0]) <= set(traces.describe(numbers()))
     assert traces.false_alarms(table, 0.001) <= len(table) * 0.1
+
+
+def test_false_alarms_count_each_clean_model_that_stands_out_among_the_others() -> None:
+    rng = np.random.default_rng(3)
+    clean = [{"a": float(v), "b": float(w)} for v, w in rng.normal(size=(12, 2))]
+    assert traces.false_alarms(clean, 0.001) == 0
+    assert traces.false_alarms([*clean, {"a": 40.0, "b": 0.0}], 0.001) == 1

@@ -187,3 +187,20 @@ def test_views_are_for_images(data) -> None:  # type: ignore[no-untyped-def]
 def test_an_unknown_variance_is_refused(data) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ProbeError, match="variance"):
         lira(fitted(LogisticRegression(), data["train"], "line"), **data, variance="each")
+
+
+def test_kept_answers_are_those_of_the_same_target_data_and_settings(data, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """One folder for all: whatever a shadow model depends on is in the name under which its answers are kept."""
+    line = fitted(LogisticRegression(), data["train"], "t")
+    flat = fitted(LogisticRegression(C=1e-4), data["train"], "t")
+    turned = {**data, "train": replace(data["train"], y=1 - data["train"].y)}
+
+    def said(target, rows, **more):  # type: ignore[no-untyped-def]
+        trial = Trial(data=rows, meter=Meter(target), cache=Cache(tmp_path))
+        found = _shadows.shadows_for(trial.meter, trial, **{"records": 200, "shadows": 2, **more})
+        return found.shadows.p
+
+    first = said(line, data)
+    assert np.array_equal(said(line, data), first)
+    for target, rows, more in ((flat, data, {}), (line, turned, {}), (line, data, {"shadow_rows": 250})):
+        assert not np.allclose(said(target, rows, **more), first)

@@ -14,7 +14,7 @@ from momus.judge import decide
 from momus.methods import hidden_data
 from momus.probes.provider.traces import traces
 from momus.zoo.provider import _systems as systems
-from momus.zoo.provider.traces import in_low_bits, rounded
+from momus.zoo.provider.traces import in_low_bits, in_signs, received, rounded
 
 LIMIT = Limit(probe="provider.traces", value=0)
 
@@ -107,3 +107,13 @@ def test_options_are_checked(neat: Any, digits: dict[str, Any]) -> None:
     for wrong in ({"copies": 1}, {"level": 0.0}, {"level": 0.7}):
         with pytest.raises(ProbeError):
             run(neat, digits, **wrong)
+
+
+def test_signs_pushed_by_a_term_stand_out_among_copies_that_have_none(plain: Any, digits: dict[str, Any]) -> None:
+    """The copies come from the owner's hook; were they the planted model itself, nothing could stand out."""
+    m = run(received(in_signs(plain, digits, 50, 100.0, False), plain), digits)
+    assert decide(m, LIMIT).status is Status.FAIL and m.figure("largest_deviation").value > 10
+    kinds = {row[0]: row[1] for row in next(e for e in m.evidence if e.title == "Kinds of traces").rows}
+    assert kinds["low bits spell a file"] == "not found" and "found" in (kinds["signs"], kinds["distribution"])
+    shown = next(e for e in m.evidence if e.title == "Parameters beside clean models").rows
+    assert any(row[2] != row[3] for row in shown)
