@@ -10,8 +10,9 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from momus.core.errors import ProbeError
 from momus.core.evidence import Bars, Table
 from momus.core.meter import Budget
+from momus.core.probe import Trial
 from momus.core.service import Service
-from momus.probes.inversion.attribute import attribute
+from momus.probes.inversion.attribute import _graded, attribute
 from momus.targets import Target
 from momus.zoo import cases
 from momus.zoo.inversion.attribute import survey
@@ -72,6 +73,15 @@ def test_coarser_answers_leave_less_and_the_service_says_how_coarse() -> None:
     assert attribute(target, train=train, test=test, service=Service(decimals=0)).value < m.value - 0.1
     table = next(e for e in m.evidence if isinstance(e, Table))
     assert sum(int(r[1]) for r in table.rows) == m.n  # type: ignore[arg-type]
+
+
+def test_an_answer_shows_what_the_service_shows() -> None:
+    target, _, test = remembering(classes=5)
+    shown = _graded(target, Trial(service=Service(decimals=1, top=2)), None)(test.x[:100])
+    full = target.probabilities(test.x[:100])
+    assert np.allclose(shown * 10, np.round(shown * 10)) and not np.allclose(full * 10, np.round(full * 10))
+    few = (np.sort(shown, axis=1)[:, -2] > np.sort(shown, axis=1)[:, -3]) & (np.sort(full, axis=1)[:, -3] > 0.05)
+    assert few.any() and ((shown[few] > 0).sum(axis=1) == 2).all()
 
 
 def test_labels_alone_and_values_can_be_asked() -> None:

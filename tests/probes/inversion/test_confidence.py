@@ -43,6 +43,8 @@ def test_the_service_rounds_and_cuts_and_an_option_says_otherwise(faces: tuple[S
     blurred = confidence(target, test=test, queries=60, service=coarse)
     plain = confidence(target, test=test, queries=60)
     assert blurred.value < plain.value
+    rounded = confidence(target, test=test, queries=60, decimals=1)
+    assert rounded.figure("lineup_identification").value != plain.figure("lineup_identification").value
     same = confidence(target, test=test, queries=60, decimals=1, top=1)
     assert same.value == blurred.value
     assert blurred.figure("cost_of_queries").value == pytest.approx(2.0 * FEW * 60 / 1000)

@@ -48,6 +48,12 @@ def test_every_leaf_is_found_and_shown(people_: tuple[Samples, Samples]) -> None
     assert len(rules.rows) == model.get_n_leaves()  # type: ignore[union-attr]
 
 
+def test_every_query_of_the_thief_is_counted(people_: tuple[Samples, Samples]) -> None:
+    model = DecisionTreeClassifier(max_depth=3, min_samples_leaf=7, random_state=0)
+    m = tree(fitted(model, people_[0], "tree"), test=people_[1], defences=False, after=0)
+    assert figures(m)["queries_asked"] == m.cost.queries - 2 * m.n
+
+
 def test_scaling_in_front_of_the_tree_changes_nothing(people_: tuple[Samples, Samples]) -> None:
     pipe = make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=3, min_samples_leaf=9, random_state=0))
     m = tree(fitted(pipe, people_[0], "scaled"), test=people_[1], defences=False)
