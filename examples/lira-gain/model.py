@@ -14,7 +14,9 @@ WEIGHTS = Path(__file__).resolve().parent / "weights.npz"
 
 def network() -> Any:
     """The untrained module."""
-    return nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10))
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10)
+    )
 
 
 def build() -> Any:

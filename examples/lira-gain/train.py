@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import yaml
-from data import train
 from model import WEIGHTS, network
 
+from data import train
 from momus.targets import Target
 
 HERE = Path(__file__).resolve().parent

@@ -45,7 +45,8 @@ def traces(
         shows a trace, over all statistics together. rows: inputs asked for each array. records: training records
         looked for among the numbers.
     Returns
-        traces, with those kinds that could not be tried as the interval's upper end; figures false_alarm_rate (each clean copy held against the others), low_bit_bytes and
+        traces, with those kinds that could not be tried as the interval's upper end; figures false_alarm_rate
+        (each clean copy held against the others), low_bit_bytes and
         sign_bytes (what an encrypted payload could fill unseen), precision_bits, numbers, largest_deviation.
     Raises
         ProbeError for fewer than 2 copies or a level outside (0, 0.5).
