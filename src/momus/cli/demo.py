@@ -16,7 +16,7 @@ from momus.cli import options
 def demo(folder: Path, open_: bool) -> int:
     """Write a small real system into FOLDER (model, data, card), assess it, and write report.html beside them.
 
-    The system reads handwritten digits. It fails in two modes, passes in three and leaves one open. Takes about 15 s.
+    The system reads handwritten digits. Some modes fail, some pass, some stay open. Takes about half a minute.
     """
     from momus.assess import assess
     from momus.cli.screen import Screen
