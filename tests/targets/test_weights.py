@@ -74,3 +74,28 @@ def test_a_forest_has_none() -> None:
     x = np.random.default_rng(0).normal(size=(30, 2))
     target = Target.from_sklearn(RandomForestClassifier(3).fit(x, (x[:, 0] > 0).astype(int)))
     assert missing(target, Parameters)
+
+
+class _Sealed:
+    """Raises where its content is asked for, as objects with open handles do."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def __reduce__(self) -> str:
+        raise RuntimeError("sealed")
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(self.factor * x[:, 0])
+
+    def __repr__(self) -> str:
+        return "_Sealed"
+
+
+def test_what_cannot_be_told_apart_is_never_taken_for_the_same() -> None:
+    """Shadow models are kept by digest: two models under one would answer for each other."""
+    from momus.targets.fitting import identity
+
+    digests = {Target.from_callable(_Sealed(f), output="values", task="regressor").info.digest for f in (1.0, 2.0)}
+    assert len(digests) == 2
+    assert identity(_Sealed(1.0)) != identity(_Sealed(2.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -274,8 +275,8 @@ def source_digest(function: Any) -> str:
     state = [cells, getattr(function, "__defaults__", None), getattr(function, "__self__", None), vars_of(function)]
     try:
         held = str(joblib.hash(state, "sha1"))
-    except Exception:
-        held = "unhashable"
+    except Exception:  # a pickler's hook may raise anything; what cannot be told apart must never be taken for the same
+        held = uuid.uuid4().hex
     return hashlib.sha256(f"{text}\x1f{held}".encode()).hexdigest()
 
 

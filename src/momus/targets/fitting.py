@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from typing import Any, Literal
 
 import numpy as np
@@ -196,8 +197,8 @@ def identity(model: Any) -> str:
 
     try:
         return hashlib.sha256(f"{type(model).__qualname__} {joblib.hash(model, 'sha1')}".encode()).hexdigest()
-    except Exception:
-        return hashlib.sha256(repr(model).encode()).hexdigest()
+    except Exception:  # a pickler's hook may raise anything; two models that look alike need not be the same
+        return hashlib.sha256(f"{model!r} {uuid.uuid4().hex}".encode()).hexdigest()
 
 
 def look(target: Any, samples: Samples | None) -> tuple[str, ...]:
