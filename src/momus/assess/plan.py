@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from momus import __version__
+from momus.assess.abilities import REMEDIES, in_words, remedy
+from momus.assess.facts import facts_for
 from momus.assess.power import too_few
 from momus.assess.selection import selected
 from momus.card import SystemCard, Waiver
@@ -60,6 +62,7 @@ class Job:
     memory_mb: int
     files_only: bool = False
     context: Mapping[str, Any] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,12 @@ def make_plan(
     seed: int,
     only: Sequence[str] = (),
     not_applicable: Iterable[str] = (),
-    context: Mapping[str, Any] | None = None,
+    holes: Sequence[Mapping[str, Any]] = (),
 ) -> Plan:
     """Jobs in the order of the modes, artifact scans first, and the gaps between them and the 17 modes.
 
-    ``not_applicable`` modes get neither jobs nor gaps unless ``only`` names their probes.
+    ``holes`` are what a plan without any selection could not test. ``not_applicable`` modes get neither jobs nor gaps
+    unless ``only`` names their probes.
     """
     chosen, ruled_out = selected(card, only), set(() if only else not_applicable)
     jobs: list[Job] = []
@@ -108,10 +112,8 @@ def make_plan(
         for target in card.targets:
             gap = _gap(card, probe, inspections.get(target.name), target.name, identity in chosen, waiver)
             if gap is None:
-                facts = dict((context or {}).get(probe.mode, {}))
-                if probe.mode == "supply_chain" and target.digests:
-                    facts["digests"] = dict(target.digests)
-                jobs.append(_job(card, probe, inspections[target.name], seed, facts))
+                facts = facts_for(probe.mode, card, target, holes)
+                jobs.append(_job(card, probe, inspections, target.name, seed, facts))
             else:
                 gaps.append(gap)
     if not only:
@@ -184,7 +186,7 @@ def _gap(
         return gap(why, f"the target could not be opened: {failure['message']}", failure["hint"] or "Mend the target")
     lacking = seen.lacking.get(probe.id, ())
     if lacking:
-        return gap("capability", f"the target cannot {in_words(lacking)}", _remedy(lacking, seen.info))
+        return gap("capability", f"the target cannot {in_words(lacking)}", remedy(lacking, seen.info))
     return _data_gap(probe, card.probes.get(probe.id, {}), seen, gap)
 
 
@@ -192,7 +194,7 @@ def _static_gap(probe: Probe, seen: Inspection | None, gap: Any) -> Gap | None:
     """What a probe that only reads files has nothing to read of."""
     held = {} if seen is None else seen.files
     if "code" in abilities(probe.needs) and not held.get("code"):
-        return gap("data", "no training code is named", _REMEDIES["code"])  # type: ignore[no-any-return]
+        return gap("data", "no training code is named", REMEDIES["code"])  # type: ignore[no-any-return]
     if "files" in abilities(probe.needs) and not held.get("files"):
         remedy = "Name them under targets[].path or targets[].files"
         return gap("data", "the target has no artifact files", remedy)  # type: ignore[no-any-return]
@@ -230,83 +232,15 @@ def _data_gap(probe: Probe, options: Mapping[str, Any], seen: Inspection, gap: A
     return None
 
 
-_ABILITIES = {
-    "pullback": "give gradients",
-    "logits": "give logits",
-    "scores": "give scores",
-    "probabilities": "give probabilities",
-    "retrain": "be trained again",
-    "make_env": "make its environment",
-    "act": "choose actions",
-    "goal": "state its true goal",
-    "predict": "predict",
-    "files": "name its files",
-    "generate": "answer with texts",
-    "sequence_gradient": "give gradients by its sound",
-    "symbol_gradient": "give gradients by its symbols",
-    "alphabet": "name its alphabet",
-    "symbols": "split texts into its symbols",
-    "trees": "show its trees",
-    "retrain_together": "train several models together",
-    "retrain_under": "be trained with a term added to its loss",
-    "parameters": "show its parameters",
-    "with_parameters": "take other parameters",
-    "update": "say what a federated client would send",
-    "update_match": "compare the updates of federated clients",
-    "code": "show the code that trained it",
-}
-
-
-# What an ability brings with it, and so need not be said beside it.
-_IMPLIED: Mapping[str, frozenset[str]] = {
-    "pullback": frozenset({"logits", "scores", "predict"}),
-    "probabilities": frozenset({"predict"}),
-    "scores": frozenset({"predict"}),
-    "symbol_gradient": frozenset({"alphabet", "symbols"}),
-    "act": frozenset({"make_env"}),
-    "goal": frozenset({"act", "make_env"}),
-    "retrain_under": frozenset({"retrain"}),
-    "retrain_together": frozenset({"retrain"}),
-    "with_parameters": frozenset({"parameters"}),
-    "update_match": frozenset({"update"}),
-}
-
-
-def in_words(names: Sequence[str], between: str = " or ") -> str:
-    """Abilities as phrases; one that another implies is left out."""
-    implied = {i for name in names for i in _IMPLIED.get(name, ())}
-    return between.join(_ABILITIES.get(name, name) for name in names if name not in implied)
-
-
-_REMEDIES = {
-    "pullback": "Use the torch adapter, or ONNX with momus[onnx,torch], to give it gradients",
-    "scores": "Let the model return probabilities or scores",
-    "probabilities": "Let the model return probabilities",
-    "retrain": "Add targets[].train, a function that trains the model again",
-    "make_env": "Add targets[].env with the Gymnasium environment the policy lives in",
-    "act": "Use the policy adapter",
-    "goal": "Add targets[].goal, a function that states the true performance of an episode",
-    "predict": "Give a model that predicts",
-    "symbol_gradient": "Add symbol_gradient, symbols and alphabet to the object that targets[].factory makes",
-    "sequence_gradient": "Add sequence_gradient to the object that targets[].factory makes",
-    "generate": "Add generate to the object that targets[].factory makes",
-    "retrain_under": "Use the torch adapter with targets[].train, a function that trains the model again",
-    "parameters": "Open the model itself (torch, ONNX, or a linear model or network of scikit-learn)",
-    "update": "Open the model itself by the torch adapter",
-    "code": "Name the provider's training code under targets[].code",
-    "trees": "Use a decision tree or a tree ensemble of scikit-learn, XGBoost or LightGBM",
-}
-
-
-def _remedy(lacking: Sequence[str], info: Mapping[str, Any]) -> str:
-    if info.get("task") == "policy" or {"act", "make_env"} & set(lacking):
-        keys: Sequence[str] = [k for k in ("goal", "make_env", "act") if k in lacking] or lacking
-    else:
-        keys = lacking
-    return next((_REMEDIES[k] for k in keys if k in _REMEDIES), "Give the target that ability")
-
-
-def _job(card: SystemCard, probe: Probe, seen: Inspection, seed: int, context: Mapping[str, Any]) -> Job:
+def _job(
+    card: SystemCard,
+    probe: Probe,
+    inspections: Mapping[str, Inspection],
+    target: str,
+    seed: int,
+    context: Mapping[str, Any],
+) -> Job:
+    seen = inspections[target]
     options = dict(card.probes.get(probe.id, {}))
     probe.check_options(options)
     static = is_static(probe)
@@ -315,6 +249,7 @@ def _job(card: SystemCard, probe: Probe, seen: Inspection, seed: int, context: M
     seconds = budget.seconds or DEFAULT_SECONDS
     own_context = dict(context)
     spec = next(t for t in card.targets if t.name == seen.target)
+    beside = tuple(n for n in spec.beside if n in inspections and inspections[n].failure is None and not static)
     service = {} if spec.service is None else spec.service.model_dump(mode="json", exclude_none=True)
     own_seed = probe.seed_for(seed, seen.target)
     info = seen.files if static else seen.info
@@ -326,6 +261,7 @@ def _job(card: SystemCard, probe: Probe, seen: Inspection, seed: int, context: M
         "seed": own_seed,
         "budget": [budget.queries, seconds],
         "context": own_context,
+        **({"beside": [inspections[n].info.get("digest", "") for n in beside]} if beside else {}),
         **({"service": service} if service else {}),
     }
     return Job(
@@ -341,6 +277,7 @@ def _job(card: SystemCard, probe: Probe, seen: Inspection, seed: int, context: M
         memory_mb=budget.memory_mb or DEFAULT_MEMORY_MB,
         files_only=static,
         context=own_context,
+        beside=beside,
     )
 
 

@@ -168,16 +168,7 @@ def _plan(card: SystemCard, inspections: Mapping[str, Inspection], settings: Set
         for g in whole.gaps
         if g.mode not in tested and g.why not in ("not-selected", "no-probe") and g.how_to_close != NO_FIT
     ]
-    context: dict[str, Any] = {"incomplete_testing": {"gaps": holes, "domain": card.tests.model_dump(mode="json")}}
-    claimed = card.facts.get("train.dp_epsilon")
-    if isinstance(claimed, int | float) and not isinstance(claimed, bool):
-        context["membership"] = {"claimed_epsilon": float(claimed)}
-    is_person = card.facts.get("data.class_is_person")
-    if is_person is not None:  # whether a class's likeness is somebody's likeness
-        context["inversion"] = {"class_is_person": is_person}
-    return make_plan(
-        card, inspections, seed=settings.seed, only=settings.only, not_applicable=ruled_out, context=context
-    )
+    return make_plan(card, inspections, seed=settings.seed, only=settings.only, not_applicable=ruled_out, holes=holes)
 
 
 class _Session:
@@ -245,6 +236,7 @@ class _Session:
             budget={"queries": job.queries, "seconds": job.seconds},
             files_only=job.files_only,
             context=dict(job.context),
+            beside=[t.model_dump(mode="json") for t in self.card.targets if t.name in job.beside],
         )
 
     def _keep(self, run: str, record: Measurement | Failure | Run) -> None:

@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -90,6 +91,7 @@ def _summary(found: Any) -> dict[str, Any]:
 
 def _probe(request: Mapping[str, Any], emit: Emit) -> str:
     """Run one probe; the Measurement as JSON text."""
+    from momus.core import usercode
     from momus.core.cache import Cache
     from momus.core.meter import Budget
     from momus.core.probe import Trial
@@ -114,6 +116,8 @@ def _probe(request: Mapping[str, Any], emit: Emit) -> str:
         service=Service(**(request["target"].get("service") or {})),
         cache=Cache(Path(request["cache"]["folder"]), request["cache"]["reads"]) if request.get("cache") else None,
         run_seed=request["run_seed"],
+        others=_beside(request, sets),
+        functions=partial(usercode.load, base=Path(request["base"])),
     )
     measurement = probe(target, trial, **request["options"])
     return measurement.model_copy(update={"key": request["key"]}).model_dump_json()
@@ -129,6 +133,11 @@ def _open(request: Mapping[str, Any], sets: Mapping[str, Any]) -> Any:
         return open_files(card, base)
     samples = next((found for found in sets.values() if not isinstance(found, dict) and not found.is_mesh), None)
     return open_target(card, base, allow_unsafe=request["allow_unsafe"], samples=samples)
+
+
+def _beside(request: Mapping[str, Any], sets: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The targets that stand beside this one for comparison, opened as it was."""
+    return tuple(_open({**request, "target": card}, sets) for card in request.get("beside", ()))
 
 
 def _try_to_read(request: Mapping[str, Any], role: str) -> Any:

@@ -20,9 +20,11 @@ from pydantic_core import PydanticCustomError
 
 from momus.card.domain import TestsCard
 from momus.card.facts import Facts
+from momus.card.input import InputCard, ServiceCard
 from momus.card.recipe import RecipeCard
-from momus.card.section import Positive, Section, Span, Words
+from momus.card.section import Positive, Section, Words
 from momus.card.shorthand import data_section, one_or_many, split_code, target_defaults, text_, texts
+from momus.card.world import WorldCard
 from momus.taxonomy.rules import slug_of
 
 
@@ -74,47 +76,6 @@ Chosen = Annotated[tuple[str, ...], BeforeValidator(_chosen)]
 ProbeName = Annotated[str, BeforeValidator(_probe_name)]
 
 
-class InputCard(Section):
-    """What the model itself expects for one sample, before any adapter.
-
-    ``shape`` is without the batch, ``range`` the values the model was trained on ([0, 1] or [0, 255]), ``mean`` and
-    ``std`` are per channel in the units of ``range``, ``channels`` says where the colour axis stands, ``size`` is the
-    (height, width) pictures are resized to. ``modality`` need only be said where data do not show it; ``rate`` is the
-    sampling rate of sound in Hz. ``missing`` says that the service answers rows in which values are missing: such
-    rows of its data are then read as they are, and attacks may ask about them.
-    """
-
-    shape: tuple[Positive, ...] | None = None
-    range: Span | None = None
-    mean: tuple[FiniteFloat, ...] = ()
-    std: tuple[Annotated[FiniteFloat, Field(gt=0)], ...] = ()
-    channels: Literal["first", "last"] | None = None
-    size: tuple[Positive, Positive] | None = None
-    modality: Literal["image", "table", "text", "audio"] | None = None
-    rate: Positive | None = None
-    missing: bool = False
-
-    @model_validator(mode="after")
-    def _ordered(self) -> InputCard:
-        if self.range is not None and self.range[0] >= self.range[1]:
-            raise PydanticCustomError("card/empty-range", "range must go from low to high, as in [0, 1]")
-        return self
-
-
-class ServiceCard(Section):
-    """What a caller of the served model sees and pays: prices and answers as an outsider would meet them.
-
-    ``price`` is for 1,000 queries in ``currency``; ``decimals`` that probabilities are rounded to; ``top`` how many
-    classes an answer names; ``per_minute`` the queries that one caller may make.
-    """
-
-    price: Annotated[FiniteFloat, Field(ge=0)] | None = None
-    currency: str = ""
-    decimals: Annotated[int, Field(ge=0, le=17)] | None = None
-    top: Positive | None = None
-    per_minute: Annotated[FiniteFloat, Field(gt=0)] | None = None
-
-
 class TargetCard(Section):
     """One model under test: which adapter opens it, from which files or code, and what it takes and returns.
 
@@ -140,6 +101,8 @@ class TargetCard(Section):
     options: dict[str, JsonValue] = Field(default_factory=dict, description="keyword arguments of the factory")
     service: ServiceCard | None = Field(default=None, description="what callers of the served model see and pay")
     recipe: RecipeCard | None = Field(default=None, description="how a PyTorch module is trained, many at once")
+    world: WorldCard | None = Field(default=None, description="what a tester may know and do in a policy's world")
+    beside: Names = Field(default=(), description="other targets of this card that do the same task, for comparison")
     code: Texts = Field(default=(), description="training code that somebody else wrote: it is read, never run")
 
     @model_validator(mode="before")
@@ -293,6 +256,12 @@ class SystemCard(Section):
         if twice is not None:
             raise PydanticCustomError("card/duplicate-name", "two targets are called '{name}'", {"name": twice})
         for target in self.targets:
+            for name in target.beside:
+                if name not in names or name == target.name:
+                    raise PydanticCustomError(
+                        "card/unknown-target", "target '{t}' stands beside '{name}', no other target of the card",
+                        {"t": target.name, "name": name},
+                    )  # fmt: skip
             for role, name in target.data.items():
                 if name not in self.data:
                     raise PydanticCustomError(
@@ -348,6 +317,9 @@ class SystemCard(Section):
 
     def paths(self) -> Iterator[CardPath]:
         """Every file the card names, code files included. Nothing is opened."""
+        for place, function in self.tests.code():
+            if named := split_code(function)[0]:
+                yield self._path(("tests", *place), named)
         for i, target in enumerate(self.targets):
             at: tuple[str | int, ...] = ("targets", i)
             if target.path:
@@ -357,7 +329,10 @@ class SystemCard(Section):
                     yield self._path((*at, key, j), name)
             code = {"factory": target.factory, "train": target.train, "goal": target.goal}
             code["recipe.build"] = None if target.recipe is None else target.recipe.build
-            for key, address in [*code.items(), *((f"env.{k}", v) for k, v in target.env.items())]:
+            world = [] if target.world is None else [(f"world.{k}", v) for k, v in target.world.code()]
+            if target.world is not None and target.world.judgements:
+                yield self._path((*at, "world", "judgements"), target.world.judgements)
+            for key, address in [*code.items(), *world, *((f"env.{k}", v) for k, v in target.env.items())]:
                 file = split_code(address)[0] if address else None
                 if file:
                     yield self._path((*at, *key.split(".", 1)), file)

@@ -30,6 +30,12 @@ def one_or_many(raw: Any) -> Any:
     return (raw,) if isinstance(raw, str) else raw
 
 
+def corruptions_(raw: Any) -> Any:
+    """``[fog, jpeg_compression]`` -> each at every severity, up to 5; a mapping stays as it is."""
+    names = one_or_many(raw)
+    return dict.fromkeys(names, 5) if isinstance(names, list | tuple) else names
+
+
 def split_code(address: str) -> tuple[str | None, str]:
     """``model.py:build`` -> (``model.py``, ``build``); an address without a file -> (None, address)."""
     file, colon, name = address.rpartition(":")

@@ -35,7 +35,7 @@ def list_(what: str, store: str | None, as_json: bool) -> int:
 
 
 def _probes() -> list[dict[str, Any]]:
-    from momus.assess.plan import in_words
+    from momus.assess.abilities import in_words
     from momus.core.capabilities import abilities
     from momus.core.registry import probes
 

@@ -106,11 +106,14 @@ class FileMark(_Evidence):
 
 
 class Attachment(_Evidence):
-    """A file that belongs to the result: a print-ready PDF, a clip of sound, a texture. Shown or offered, never run."""
+    """A file that belongs to the result: a print-ready PDF, a clip of sound, a film, a hard set. Shown, never run."""
 
     kind: Literal["attachment"] = "attachment"
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,80}$")]
-    media: Literal["application/pdf", "audio/wav", "image/png", "text/plain"]
+    media: Literal[
+        "application/pdf", "application/zip", "application/jsonl", "audio/wav", "image/gif", "image/png", "text/csv",
+        "text/plain",
+    ]  # fmt: skip
     data: bytes
 
 

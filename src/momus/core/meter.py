@@ -188,3 +188,37 @@ class Meter:
 
     def goal(self, trajectory: Sequence[Any], env: Any, /) -> float:
         return float(self._ability("goal")(trajectory, env))
+
+    def act_together(self, observations: NumpyArray, /) -> NumpyArray:
+        self.spend(len(observations))
+        return self._ability("act_together")(observations)  # type: ignore[no-any-return]
+
+    def noop(self) -> Any:
+        return self._ability("noop")()
+
+    def features(self, env: Any, /) -> Mapping[str, float]:
+        """The environment is read, the policy is asked nothing."""
+        return self._ability("features")(env)  # type: ignore[no-any-return]
+
+    def invariants(self) -> Sequence[str]:
+        return self._ability("invariants")()  # type: ignore[no-any-return]
+
+    def due(self, before: Mapping[str, float], action: Any, after: Mapping[str, float], /) -> float:
+        return float(self._ability("due")(before, action, after))
+
+    def variations(self) -> Mapping[str, Sequence[Any]]:
+        return self._ability("variations")()  # type: ignore[no-any-return]
+
+    def make_varied(self, name: str, value: Any, /) -> Any:
+        return self._ability("make_varied")(name, value)
+
+    def prefer(self, a: Sequence[Any], b: Sequence[Any], /) -> float:
+        return float(self._ability("prefer")(a, b))
+
+    def judgements(self) -> Sequence[Mapping[str, Any]]:
+        return self._ability("judgements")()  # type: ignore[no-any-return]
+
+    def improve(self, steps: int, /, *, seed: int) -> Callable[[Any], Any]:
+        """A trained policy, bare: its moves are the tester's own and do not count against the budget."""
+        self.check_time()
+        return self._ability("improve")(steps, seed=seed)  # type: ignore[no-any-return]

@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from momus.core import capabilities, digest, seeds
+from momus.core import capabilities, digest, seeds, usercode
 from momus.core.cache import Cache
 from momus.core.errors import MissingExtra, ProbeError
 from momus.core.evidence import Evidence
@@ -48,6 +49,11 @@ def _silent(_done: float, _note: str) -> None:
     """The default progress listener."""
 
 
+def _here(address: str) -> Callable[..., Any]:
+    """The user's function at an address meant from the current folder."""
+    return usercode.load(address, Path())
+
+
 @dataclass
 class Trial:
     """All that a probe may touch beside the target.
@@ -55,7 +61,9 @@ class Trial:
     ``data`` maps a role (train, test, reference, current) to Samples. ``rng`` is seeded from (run seed, probe, target).
     ``progress(fraction, note)`` reports how far it is, fraction in [0, 1]. ``measurement`` makes the result.
     ``context`` carries plain facts that some probes read (declared tests, plan gaps), never objects. ``service`` is
-    what callers of the served model see and pay. ``run_seed`` is that of the whole run.
+    what callers of the served model see and pay. ``run_seed`` is that of the whole run. ``others`` are targets that do
+    the same task, bare: models to compare with. ``functions(address)`` gives a function of the user's that the context
+    names.
     """
 
     seed: int = 0
@@ -69,6 +77,8 @@ class Trial:
     service: Service = field(default_factory=Service)
     cache: Cache | None = None
     run_seed: int = 0
+    others: tuple[Any, ...] = ()
+    functions: Callable[[str], Callable[..., Any]] = _here
 
     def keeping(self, rows: int, share: float = 1.0, *, most: float = 1 / 3) -> AbstractContextManager[None]:
         """Inside, the last ``rows`` queries and the time after ``share`` of it are kept for what comes afterwards.
@@ -226,6 +236,7 @@ class Probe:
         context: Mapping[str, Any] | None = None,
         service: Service | None = None,
         cache: Cache | None = None,
+        others: Sequence[Any] = (),
         **given: Any,
     ) -> Measurement:
         """Measure ``target``.
@@ -235,9 +246,9 @@ class Probe:
             pgd(target, test=Samples(x, y), epsilon=8 / 255)
 
         ``seed`` is the run seed; the seed used derives from it, the probe id and the target's name. The assessment
-        passes a ready ``trial`` instead. With a ``cache`` probes share and keep costly arrays such as shadow models'
-        answers. Raises TargetError when the target lacks an ability, ProbeError for a missing
-        data set or unknown option.
+        passes a ready ``trial`` instead. ``others`` are targets to compare with. With a ``cache`` probes share and keep
+        costly arrays such as shadow models' answers. Raises TargetError when the target lacks an ability, ProbeError
+        for a missing data set or unknown option.
         """
         lacking = self.missing(target)
         if lacking:
@@ -248,7 +259,7 @@ class Probe:
             name = target.info.name
             trial = Trial(
                 self.seed_for(seed, name), data, budget or Budget(), progress, context or {},
-                service=service or Service(), cache=cache, run_seed=seed,
+                service=service or Service(), cache=cache, run_seed=seed, others=tuple(others),
             )  # fmt: skip
         else:
             options = given

@@ -142,7 +142,8 @@ def _input(card: TargetCard) -> dict[str, Any]:
 def _code_digest(card: TargetCard, base: Path, path: Path | None) -> str:
     """One digest over the artifact and the code that builds and trains it, with what that imports from beside it."""
     build = None if card.recipe is None else card.recipe.build
-    addresses = (card.factory, card.train, card.goal, build)
+    world = [] if card.world is None else [address for _, address in card.world.code()]
+    addresses = (card.factory, card.train, card.goal, build, *world, *card.env.values())
     files = [f for a in addresses if (f := usercode.code_file(a, base)) and f.is_file()]
     parts = ([path] if path else []) + [existing(base / f) for f in card.files]
     artifacts = digest.of_files(p for p in inside(parts) if p.is_file())
@@ -320,10 +321,27 @@ def _policy(card: TargetCard, base: Path, path: Path | None, samples: Samples | 
         act,
         card.env,
         goal=None if card.goal is None else usercode.load(card.goal, base),
+        world=_world(card, base),
         name=card.name,
         base=base,
         identity=_code_digest(card, base, path),
         files=tuple(str(p) for p in [path] if p),
+    )
+
+
+def _world(card: TargetCard, base: Path) -> Any:
+    """The card's world section with its functions loaded."""
+    from momus.targets.policy_world import World
+
+    if card.world is None:
+        return None
+    given = card.world
+    return World(
+        noop=given.noop,
+        invariants=given.invariants,
+        parameters=given.parameters,
+        judgements=None if given.judgements is None else existing(base / given.judgements),
+        **{key: usercode.load(address, base) for key, address in given.code()},
     )
 
 

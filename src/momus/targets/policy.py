@@ -18,10 +18,11 @@ from momus.core.errors import MissingExtra, TargetError
 from momus.core.samples import NumpyArray
 from momus.targets import answers
 from momus.targets.described import Described
+from momus.targets.policy_world import World
 
 MakeEnv = Callable[[], Any]
 Goal = Callable[[Sequence[Any], Any], float]
-_REGISTERED_BY = {"MiniGrid-": "minigrid", "BabyAI-": "minigrid", "ALE/": "ale_py"}
+_REGISTERED_BY = {"momus/": "momus.worlds", "MiniGrid-": "minigrid", "BabyAI-": "minigrid", "ALE/": "ale_py"}
 
 
 class PolicyTarget(Described):
@@ -32,7 +33,7 @@ class PolicyTarget(Described):
         self._envs = dict(envs)
         self._info = info
         self._space = space
-        self._goal: Goal | None = None
+        self.world = World()
 
     @property
     def _what(self) -> str:
@@ -68,19 +69,6 @@ class PolicyTarget(Described):
                 "Check what act returns",
             )
         return action
-
-
-class PolicyWithGoal(PolicyTarget):
-    """A policy whose system states what it is really for."""
-
-    def goal(self, trajectory: Sequence[Any], env: Any, /) -> float:
-        """The true performance of a finished episode, finite."""
-        assert self._goal is not None
-        with answers.asking(self._info.name, None, "judged an episode (goal)"):
-            value = float(self._goal(trajectory, env))
-        if not np.isfinite(value):
-            raise answers.bad_answer(self._info.name, None, f"the goal returned {value}")
-        return value
 
 
 class QTable:
@@ -143,6 +131,7 @@ def policy_target(
     env: Mapping[str, Any] | str | MakeEnv,
     *,
     goal: Goal | None = None,
+    world: World | None = None,
     name: str = "policy",
     base: str | Path = ".",
     identity: str | None = None,
@@ -153,7 +142,7 @@ def policy_target(
     ``act`` is a function of an observation, a function without arguments that returns one, an object with ``act`` or
     ``predict`` (Stable-Baselines3), ``policy.py:act``, or the path of a Q-table .npz. ``env`` maps ``train`` and
     ``test`` to Gymnasium ids (MiniGrid's are registered when needed), ``env.py:make`` or functions; a single one serves
-    as both. ``goal(trajectory, env)`` is the true performance of an episode.
+    as both. ``goal(trajectory, env)`` is the true performance of an episode; ``world`` says more.
 
     Raises TargetError where one of them cannot be had; makes one environment to learn its action space.
     """
@@ -161,27 +150,33 @@ def policy_target(
     named = dict(env) if isinstance(env, Mapping) else {"train": env, "test": env}
     if not named:
         raise TargetError("a policy needs an environment", place=f"target '{name}'", hint="Add env.test to the card")
-    choose = _chooser(act, here)
+    choose = chooser(act, here)
     info = TargetInfo(
         name=name, task="policy", adapter="policy", digest="", modality="state", files=tuple(files), output="actions"
     )
-    target = (PolicyTarget if goal is None else PolicyWithGoal)(
+    known = replace(world or World(), goal=goal)
+    target: PolicyTarget = known.kind(PolicyTarget)(
         choose, {k: env_maker(v, here) for k, v in named.items()}, info, None
     )
-    target._goal = goal
+    target.world = known
     probe = target.make_env("test" if "test" in named else next(iter(named)))
     target._space = getattr(probe, "action_space", None)
     shape = getattr(getattr(probe, "observation_space", None), "shape", None)
     if callable(getattr(probe, "close", None)):
         probe.close()
     made = digest.of_value(
-        [identity or _identity(act, choose, here), {k: _spec(v) for k, v in named.items()}, _spec(goal)]
+        [
+            identity or _identity(act, choose, here),
+            {k: _spec(v) for k, v in named.items()},
+            {k: _spec(v) for k, v in vars(known).items()},
+        ]
     )
     target._info = replace(info, digest=made, shape=tuple(shape) if shape else None)
     return target
 
 
-def _chooser(act: Any, base: Path) -> Callable[[Any], Any]:
+def chooser(act: Any, base: Path) -> Callable[[Any], Any]:
+    """A function from observation to action out of whatever stands for a policy."""
     if isinstance(act, str | Path):
         text = str(act)
         if text.endswith(".npz"):
@@ -242,7 +237,9 @@ def _identity(act: Any, choose: Any, base: Path) -> str:
 def _spec(value: Any) -> str:
     from momus.targets.callable_ import source_digest
 
-    return str(value) if isinstance(value, str | Path) or value is None else source_digest(value)
+    if isinstance(value, Path):
+        return digest.of_file(value)
+    return source_digest(value) if callable(value) else str(value)
 
 
 def _digest(h: Any, value: Any) -> None:

@@ -98,7 +98,7 @@ class ProbeContract:
             return  # it reads no samples, so there are none to run short of
         for case in (next(c for c in cases if c.faulty), next(c for c in cases if not c.faulty)):
             few: dict[str, Any] = {role: _first(s, n) for role, s in case.data.items()}
-            m = probe(case.target, seed=0, context=case.context, **few, **case.options)
+            m = probe(case.target, seed=0, context=case.context, others=case.others, **few, **case.options)
             assert decide(m, limit).status is Status.INCONCLUSIVE
 
     def test_budget_is_kept(
@@ -131,7 +131,7 @@ def _digests(case: Case) -> dict[str, str]:
 
 def _measure(probe: Probe, case: Case, budget: Budget | None = None) -> Measurement:
     given: dict[str, Any] = {**case.data, **case.options}
-    return probe(case.target, seed=0, budget=budget, context=case.context, **given)
+    return probe(case.target, seed=0, budget=budget, context=case.context, others=case.others, **given)
 
 
 def _content(m: Measurement) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Case:
     data: Mapping[str, Samples] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
+    others: tuple[Any, ...] = ()
     held_out: bool = False
 
 

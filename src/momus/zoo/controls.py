@@ -42,7 +42,7 @@ def measure(probe_id: str, seeds: int) -> dict[str, int | str]:
                 continue
             met.add(identity)
             given: dict[str, Any] = {**case.data, **case.options}
-            m = probe(case.target, seed=seed, context=case.context, **given)
+            m = probe(case.target, seed=seed, context=case.context, others=case.others, **given)
             status = decide(m, limit).status
             counts["held_out"] += case.held_out
             counts["planted" if case.faulty else "clean"] += 1

@@ -1,0 +1,37 @@
+"""Plain facts of the card that the probes of a mode read: never objects, and all of them part of a job's key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from momus.card import SystemCard, TargetCard
+from momus.core import digest, usercode
+
+
+def facts_for(mode: str, card: SystemCard, target: TargetCard, holes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a probe of ``mode`` on ``target`` is told. ``holes`` are the gaps of the whole plan."""
+    found: dict[str, Any] = {}
+    if mode == "supply_chain" and target.digests:
+        found["digests"] = dict(target.digests)
+    if mode == "membership":
+        claimed = card.facts.get("train.dp_epsilon")
+        if isinstance(claimed, int | float) and not isinstance(claimed, bool):
+            found["claimed_epsilon"] = float(claimed)
+    if mode == "inversion":
+        is_person = card.facts.get("data.class_is_person")
+        if is_person is not None:  # whether a class's likeness is somebody's likeness
+            found["class_is_person"] = is_person
+    if mode == "corruption" and target.input.corruptions:
+        found["corruptions"] = dict(target.input.corruptions)
+    if mode == "shift" and card.tests.domain.columns:
+        found["domain"] = card.tests.domain.model_dump(mode="json")
+    if mode == "incomplete_testing":
+        found |= {"gaps": list(holes), "domain": card.tests.model_dump(mode="json"), "code": _code(card)}
+    return found
+
+
+def _code(card: SystemCard) -> dict[str, str]:
+    """sha256 of each file of the user's functions: a result stored under other code is no result of this one's."""
+    files = {a: usercode.code_file(a, card.base) for _, a in card.tests.code()}
+    return {a: digest.of_file(f) for a, f in files.items() if f is not None and f.is_file()}
