@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from momus.core.samples import ColumnKind, NumpyArray, Samples
+from momus.methods import embedding_sound, embedding_text
 
 _CODED = (ColumnKind.CATEGORICAL, ColumnKind.BINARY)
 
@@ -27,14 +28,20 @@ class Description:
 
 
 def describe(samples: Samples) -> Description:
-    """Columns of a table with one-hot groups folded into one, or summary statistics of images.
+    """Columns of a table with one-hot groups folded into one, or summary statistics of images, texts or sound.
 
     Images are described by the mean and standard deviation of each channel, the mean absolute Laplacian (sharpness),
     saturation where there is colour, and the grey level on a 4 x 4 grid: enough to see light, contrast, blur, colour
-    cast and composition change, blind to a change of content that leaves these alone. Other arrays are flattened.
+    cast and composition change, blind to a change of content that leaves these alone. Texts are described by their length and the shares of kinds of
+    letters, sound by its level and log-mel statistics. Other arrays are flattened.
     """
     if samples.is_image:
         return _images(samples.x)
+    if samples.is_text:
+        return Description(embedding_text.columns(samples.x), embedding_text.NAMES, (None,) * len(embedding_text.NAMES))
+    if samples.is_sound:
+        heard = embedding_sound.columns(samples.x, samples.rate or 16_000)
+        return Description(heard, embedding_sound.NAMES, (None,) * len(embedding_sound.NAMES))
     x = np.asarray(samples.x, dtype=float)
     x = x.reshape(len(x), int(np.prod(x.shape[1:])))
     if len(samples.columns) != x.shape[1]:
