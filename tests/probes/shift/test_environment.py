@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 import pytest
 
 from momus.core.registry import get_probe
@@ -41,14 +42,15 @@ def paid(train: float, test: float | None = None) -> GridPolicy:
             self.pay = pay
 
         def step(self, action: int) -> tuple[tuple[int, int], float, bool, bool, dict[str, object]]:
-            luck = self._rng.random()
+            luck = self._luck.random()
             return (0, int(luck * 1e6)), float(luck < 0.8) if self.pay is None else self.pay, True, False, {}
 
         def reset(
             self, *, seed: int | None = None, options: object = None
         ) -> tuple[tuple[int, int], dict[str, object]]:
             super().reset(seed=seed)
-            return (0, int(self._rng.random() * 1e6)), {}
+            self._luck = np.random.default_rng(seed)
+            return (0, int(self._luck.random() * 1e6)), {}
 
     return GridPolicy("paid", {"train": partial(World, train), "test": partial(World, test)}, lambda _place, _step: 0)
 
