@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 from momus.card import SystemCard, TargetCard
 from momus.core import digest, usercode
 
 
-def facts_for(mode: str, card: SystemCard, target: TargetCard, holes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What a probe of ``mode`` on ``target`` is told. ``holes`` are the gaps of the whole plan."""
+def facts_for(
+    mode: str, card: SystemCard, target: TargetCard, holes: Sequence[Mapping[str, Any]], today: date | None = None
+) -> dict[str, Any]:
+    """What a probe of ``mode`` on ``target`` is told.
+
+    ``holes`` are the gaps of the whole plan, ``today`` is the day of the assessment.
+    """
     found: dict[str, Any] = {}
     if mode == "supply_chain" and target.digests:
         found["digests"] = dict(target.digests)
@@ -28,7 +34,16 @@ def facts_for(mode: str, card: SystemCard, target: TargetCard, holes: Sequence[M
         found["domain"] = card.tests.domain.model_dump(mode="json")
     if mode == "incomplete_testing":
         found |= {"gaps": list(holes), "domain": card.tests.model_dump(mode="json"), "code": _code(card)}
+        old = _overdue(card, today or datetime.now(UTC).date())
+        found |= {"overdue": old} if old else {}
     return found
+
+
+def _overdue(card: SystemCard, today: date) -> list[str]:
+    """Dates of the tests that lie too long ago: the names, not the age, so that a result stays valid until one does."""
+    tests = card.tests
+    days = {"collected": tests.collected, "ran": tests.ran}
+    return [name for name, day in days.items() if day is not None and (today - day).days > tests.max_age_days]
 
 
 def _code(card: SystemCard) -> dict[str, str]:
