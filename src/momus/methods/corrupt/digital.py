@@ -15,9 +15,11 @@ from momus.methods.corrupt.noise import Draws, Shape
 
 def contrast(x: NumpyArray, factor: float, _draws: Draws) -> NumpyArray:
     """Draws every channel towards its mean over the picture."""
-    mean = x.mean(axis=(1, 2), keepdims=True)
+    n, h, w, c = x.shape
+    # Whole rows are added up first: adding along three values at a time would take twenty times as long.
+    sums = x.reshape(n, h, w * c).sum(axis=1, dtype=np.uint32).reshape(n, 1, w, c).sum(axis=2, keepdims=True)
     flat = np.multiply(x, np.float32(factor), dtype=np.float32)
-    flat += (mean * (1 - factor)).astype(np.float32)
+    flat += (sums / (h * w) * (1 - factor)).astype(np.float32)
     return planes.grey(flat)
 
 

@@ -1,4 +1,4 @@
-"""Noise: Gaussian (weak light), shot (counted photons), impulse (dead and saturated pixels)."""
+"""Noise: Gaussian (weak light), shot (counted photons), impulse (dead and saturated pixels), speckle (in the light)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,52 @@ Draws = dict[str, NumpyArray]
 Shape = tuple[int, int, int, int]
 
 
+def bits16(rng: np.random.Generator, shape: tuple[int, ...]) -> NumpyArray:
+    """Uniform random uint16 of ``shape`` (n, ...); each of the n takes whole 64-bit words from the generator.
+
+    So the first of a longer batch come out the same, whatever the batch is cut into.
+    """
+    size = int(np.prod(shape[1:]))
+    words = rng.integers(0, 2**64, (shape[0], -(-size // 4)), dtype=np.uint64)
+    return words.view(np.uint16)[:, :size].reshape(shape)
+
+
+@lru_cache(maxsize=1)
+def normal_quantiles() -> NumpyArray:
+    """(65536,) float32: the standard normal in equal shares, so that 16 random bits look up a draw.
+
+    Seven times as fast as a generator's own. The law is cut at 4.3 deviations; its standard deviation is 0.99998.
+    """
+    made: NumpyArray = special.ndtri((np.arange(65536) + 0.5) / 65536).astype(np.float32)
+    made.setflags(write=False)
+    return made
+
+
+def normals(rng: np.random.Generator, shape: tuple[int, ...]) -> NumpyArray:
+    """Standard normal draws of ``shape`` (n, ...) float32, independent of how a batch is cut."""
+    return normal_quantiles().take(bits16(rng, shape))
+
+
 def draw_gaussian_noise(rng: np.random.Generator, shape: Shape, _deviation: float) -> Draws:
-    return {"normal": rng.standard_normal(shape, dtype=np.float32)}
+    return {"normal": normals(rng, shape)}
 
 
 def gaussian_noise(x: NumpyArray, deviation: float, draws: Draws) -> NumpyArray:
     """Adds ``deviation`` x full scale x ``normal`` (n, h, w, c)."""
     noisy = np.multiply(draws["normal"], np.float32(deviation * 255))
     noisy += x
+    return grey(noisy)
+
+
+def draw_speckle_noise(rng: np.random.Generator, shape: Shape, _deviation: float) -> Draws:
+    return {"normal": normals(rng, shape)}
+
+
+def speckle_noise(x: NumpyArray, deviation: float, draws: Draws) -> NumpyArray:
+    """Scales every value by 1 + ``deviation`` x ``normal`` (n, h, w, c): noise that grows with the light."""
+    noisy = np.multiply(draws["normal"], np.float32(deviation))
+    noisy += np.float32(1)
+    noisy *= x
     return grey(noisy)
 
 
@@ -80,13 +118,15 @@ def _alias_tables(photons: float) -> tuple[NumpyArray, NumpyArray, NumpyArray]:
 
 
 def draw_impulse_noise(rng: np.random.Generator, shape: Shape, amount: float) -> Draws:
-    bits = rng.integers(0, 2**32, shape, dtype=np.uint32)
-    edge = int(amount * 2**32)
+    bits = bits16(rng, shape)
+    edge = round(amount * 65536)
     return {"hit": bits < edge, "salt": bits < edge // 2}
 
 
 def impulse_noise(x: NumpyArray, _amount: float, draws: Draws) -> NumpyArray:
     """Values ``hit`` turn black, those that are ``salt`` too turn white; channels apart. Both (n, h, w, c) bool."""
-    out = np.where(draws["hit"], np.uint8(0), x)
-    out[draws["hit"] & draws["salt"]] = 255
+    hit, white = draws["hit"], draws["hit"] & draws["salt"]
+    # A multiplication by 0 or 1 and an "or" with 0 or 255 run in whole registers, where a choice by mask does not.
+    out = x * np.logical_not(hit).view(np.uint8)
+    out |= white.view(np.uint8) * np.uint8(255)
     return out

@@ -10,7 +10,7 @@ import numpy as np
 from momus.core.samples import NumpyArray
 from momus.methods.corrupt import planes
 from momus.methods.corrupt.blur import streak
-from momus.methods.corrupt.noise import Draws, Shape
+from momus.methods.corrupt.noise import Draws, Shape, normals
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
@@ -21,7 +21,7 @@ def draw_snow(rng: np.random.Generator, shape: Shape, setting: tuple[float, ...]
     used = planes.zoom(h, setting[2])[1], planes.zoom(w, setting[2])[1]
     flakes, angle = np.empty((n, *used), dtype=np.float32), np.empty(n)
     for i in range(n):  # picture by picture, so that the first pictures of a longer batch come out the same
-        flakes[i], angle[i] = rng.standard_normal(used, dtype=np.float32), rng.uniform(-135, -45)
+        flakes[i], angle[i] = normals(rng, (1, *used))[0], rng.uniform(-135, -45)
     return {"normal": flakes, "angle": angle}
 
 
