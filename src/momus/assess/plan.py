@@ -187,7 +187,7 @@ def _gap(
     lacking = seen.lacking.get(probe.id, ())
     if lacking:
         return gap("capability", f"the target cannot {in_words(lacking)}", remedy(lacking, seen.info))
-    return _data_gap(probe, card.probes.get(probe.id, {}), seen, gap)
+    return _data_gap(card, probe, seen, gap)
 
 
 def _static_gap(probe: Probe, seen: Inspection | None, gap: Any) -> Gap | None:
@@ -217,7 +217,21 @@ def _unfit(probe: Probe, seen: Inspection, gap: Any) -> Gap | None:
     return None
 
 
-def _data_gap(probe: Probe, options: Mapping[str, Any], seen: Inspection, gap: Any) -> Gap | None:
+def _undeclared(card: SystemCard, probe: Probe) -> str:
+    """The first key of the card that the probe cannot do without and that is not there."""
+    for key in probe.declares:
+        found: Any = card
+        for part in key.split("."):
+            found = getattr(found, part)
+        if not found:
+            return key
+    return ""
+
+
+def _data_gap(card: SystemCard, probe: Probe, seen: Inspection, gap: Any) -> Gap | None:
+    if key := _undeclared(card, probe):
+        return gap("data", f"the card does not state {key}", f"Add {key} to the card")  # type: ignore[no-any-return]
+    options = card.probes.get(probe.id, {})
     for role in probe.data:
         if role not in seen.data:
             return gap("data", f"needs a data set in the role '{role}'", f"Add data.{role} to the card")  # type: ignore[no-any-return]

@@ -171,6 +171,7 @@ class Probe:
     sensitive: bool = False
     classes: int = 0
     within: str = ""
+    declares: tuple[str, ...] = ()
 
     @property
     def mode(self) -> str:
@@ -303,6 +304,7 @@ def probe(
     sensitive: bool = False,
     classes: int = 0,
     within: str = "",
+    declares: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Measurement]], Probe]:
     """Turn a function ``(target: Needs, trial: Trial, *, options) -> Measurement`` into a Probe.
 
@@ -313,7 +315,8 @@ def probe(
     ``sensitive``: it guesses columns that are marked sensitive, or the one its option ``column`` names.
     ``classes``: how many a classifier must have for the probe to make sense.
     ``within``: another probe that finds the same harm and more, so that the plan leaves this one out on targets where
-    that one runs, unless the card or the caller names it.
+    that one runs, unless the card or the caller names it. ``declares``: keys of the card, such as
+    ``tests.domain.columns``, without which there is nothing to measure.
     """
 
     def decorate(run: Callable[..., Measurement]) -> Probe:
@@ -342,6 +345,7 @@ def probe(
             sensitive,
             classes,
             within,
+            declares,
         )
         made.__dict__["__doc__"] = run.__doc__
         return made

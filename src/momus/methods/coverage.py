@@ -10,6 +10,7 @@ import numpy as np
 
 from momus.core.samples import NumpyArray, Samples
 from momus.methods.describe import Description, aligned, describe
+from momus.methods.operating_range import bin_name, column_values, in_bin
 
 LIMIT_COLUMNS = 60
 LEAST_SEEN = 10  # training rows that a condition needs to count as part of operation
@@ -198,42 +199,12 @@ def declared(domain: dict[str, object], test: Samples) -> tuple[Declared, ...]:
     least = int(least) if isinstance(least, int | float) else 30
     out = []
     for column, bins in dict(inner.get("columns") or {}).items():
-        met = _column(test, str(column))
+        met = column_values(test, str(column))
         ranges = [b for b in bins if isinstance(b, list | tuple)]
         for b in bins:
-            count = 0 if met is None else int(_inside(met, b, closed=bool(ranges) and b is ranges[-1]).sum())
-            text = f"{b[0]:g} to {b[1]:g}" if isinstance(b, list | tuple) else str(b)
-            out.append(Declared(f"{column} = {text}", count, count >= least))
+            count = 0 if met is None else int(in_bin(met, b, closed=bool(ranges) and b is ranges[-1]).sum())
+            out.append(Declared(bin_name(str(column), b), count, count >= least))
     for condition in inner.get("conditions") or ():
         tested = bool(condition.get("tested")) or bool(condition.get("data"))
         out.append(Declared(str(condition["name"]), None, tested, str(condition.get("accepted_by") or "")))
     return tuple(out)
-
-
-def _column(samples: Samples, name: str) -> NumpyArray | None:
-    """Values of a group, a table column (category names where it has some) or a folded one-hot group."""
-    if name in samples.groups:
-        return np.asarray(samples.groups[name])
-    seen = describe(samples)
-    if name not in seen.names:
-        return None
-    j = seen.names.index(name)
-    names = seen.labels[j]
-    if names is None:
-        return seen.values[:, j]
-    codes = np.where(np.isfinite(seen.values[:, j]), seen.values[:, j], len(names)).astype(int)
-    words: NumpyArray = np.asarray([*names, "missing"], dtype=object)[codes]
-    return words
-
-
-def _inside(values: NumpyArray, b: object, *, closed: bool) -> NumpyArray:
-    if isinstance(b, list | tuple):
-        try:
-            numbers = values.astype(float)
-        except ValueError:
-            return np.zeros(len(values), dtype=bool)
-        low, high = float(b[0]), float(b[1])
-        return (numbers >= low) & ((numbers <= high) if closed else (numbers < high))
-    if values.dtype.kind in "fiu" and isinstance(b, int | float):
-        return np.asarray(values == b)
-    return np.asarray(values.astype(str) == str(b))
