@@ -143,3 +143,31 @@ def test_100_000_rows_and_100_columns_are_no_obstacle() -> None:
     effects, p_values = ts.ks_columns(a, b)
     assert effects.argmax() == 0 and p_values[0] < 1e-6
     assert ts.mmd(a, b, rng).p < 0.05
+
+
+def test_energy_is_the_energy_distance() -> None:
+    from scipy.spatial.distance import cdist
+
+    rng = np.random.default_rng(0)
+    for d in (1, 5):
+        a, b = rng.normal(size=(400, d)), rng.normal(size=(300, d)) + 0.8
+        pool = np.concatenate([a, b])
+        one, two = ((x - pool.mean(0)) / pool.std(0) for x in (a, b))
+        exact = 2 * cdist(one, two).mean() - cdist(one, one).mean() - cdist(two, two).mean()
+        found = ts.energy(a, b, rng, directions=1024, cuts=64)
+        assert found.value == pytest.approx(exact, rel=0.08) and found.p == 0.001
+
+
+def test_energy_and_mmd_are_exact_under_no_change() -> None:
+    rng = np.random.default_rng(1)
+    p = np.array(
+        [[f(a, b, rng, permutations=39).p for f in (ts.energy, ts.mmd)] for a, b in rng.normal(size=(200, 2, 60, 3))]
+    )
+    assert (p <= 0.05).mean(0).max() <= 0.1 and (p <= 0.5).mean(0).min() > 0.38
+
+
+def test_energy_of_constant_and_few_rows() -> None:
+    rng = np.random.default_rng(2)
+    assert ts.energy(np.ones((50, 2)), np.ones((40, 2)), rng).p == 1.0
+    assert ts.energy(np.ones((1, 2)), np.ones((40, 2)), rng) == ts.Energy(0.0, 1.0)
+    assert ts.energy(np.zeros((50, 2)), np.ones((40, 2)), rng).p < 0.01

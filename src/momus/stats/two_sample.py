@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,6 +117,14 @@ class Mmd:
     bandwidth: float
 
 
+@dataclass(frozen=True)
+class Energy:
+    """Energy distance 2 E|X - Y| - E|X - X'| - E|Y - Y'| of standardised columns (biased estimate) and its p-value."""
+
+    value: float
+    p: float
+
+
 def mmd(
     a: NumpyArray,
     b: NumpyArray,
@@ -135,45 +144,113 @@ def mmd(
     """
     n, m = len(a), len(b)
     size = max(1, math.ceil((n + m) / blocks))
-    blocks_a, blocks_b = n // size, m // size
-    if blocks_a < 2 or blocks_b < 2:
+    if n // size < 2 or m // size < 2:
         return Mmd(0.0, 1.0, 0.0)
-    centre = (a.mean(0) * n + b.mean(0) * m) / (n + m)
-    spread = np.sqrt((a.var(0) * n + b.var(0) * m) / (n + m) + (a.mean(0) - b.mean(0)) ** 2 * n * m / (n + m) ** 2)
-    scale = np.where(spread > 0, 1 / np.where(spread > 0, spread, 1.0), 0.0)
+    centre, scale = _pooled(a, b)
     some = np.concatenate([a[rng.permutation(n)[:500]], b[rng.permutation(m)[:500]]])
     some = (some - centre) * scale
     square = (some**2).sum(1)
     distances = np.maximum(square[:, None] + square - 2 * some @ some.T, 0)[np.triu_indices(len(some), 1)]
     bandwidth = math.sqrt(float(np.median(distances))) or 1.0
-    weights = (rng.normal(size=(a.shape[1], features // 2)) / bandwidth).astype(np.float32) * scale[:, None].astype(
-        "f4"
-    )
-    offset = centre.astype(np.float32)
-    means = np.concatenate(
-        [
-            _block_means(a, rng.permutation(n)[: blocks_a * size], size, offset, weights),
-            _block_means(b, rng.permutation(m)[: blocks_b * size], size, offset, weights),
-        ]
-    )
-    signs = np.full((permutations + 1, blocks_a + blocks_b), -1.0 / blocks_b)
-    signs[0, :blocks_a] = 1 / blocks_a
+    half = features // 2
+    weights = (rng.normal(size=(a.shape[1], half)) / bandwidth * scale[:, None]).astype(np.float32)
+    offset = centre.astype(np.float32) @ weights
+
+    def waves(z: NumpyArray, count: int) -> NumpyArray:
+        z -= offset
+        parts = [f(z).reshape(count, size, half).mean(1) for f in (np.cos, np.sin)]
+        out: NumpyArray = np.concatenate(parts, axis=1) / math.sqrt(half)
+        return out
+
+    means = np.concatenate([_block_means(x, rng.permutation(len(x)), size, weights, waves) for x in (a, b)])
+    value, p = _exchanged(means, n // size, rng, permutations)
+    return Mmd(value, p, bandwidth)
+
+
+def energy(
+    a: NumpyArray,
+    b: NumpyArray,
+    rng: np.random.Generator,
+    *,
+    directions: int = 32,
+    cuts: int = 32,
+    permutations: int = 999,
+    blocks: int = 1000,
+) -> Energy:
+    """Energy distance in linear time, over random directions, with an exact permutation p-value.
+
+    In one dimension the distance is twice the integral of (F - G)^2, and the mean length of a projection is that of the
+    vector up to a constant; so random ``directions`` give an unbiased estimate, and F and G at ``cuts`` places (from
+    the 0.2 % to the 99.8 % quantile of the pool) give the integral. Blocks are exchanged as in :func:`mmd`. It needs no
+    bandwidth and weighs shifts of the mean more than a Gaussian kernel does. Cost O((n + m) (d + 1) directions).
+    Source: Szekely & Rizzo 2004 (energy distance); Baringhaus & Franz 2004 (projections).
+    """
+    n, m, d = len(a), len(b), a.shape[1]
+    size = max(1, math.ceil((n + m) / blocks))
+    if n // size < 2 or m // size < 2:
+        return Energy(0.0, 1.0)
+    _, scale = _pooled(a, b)
+    way = rng.normal(size=(d, directions))
+    way /= np.linalg.norm(way, axis=0)
+    weights = (way * scale[:, None]).astype(np.float32)
+    some = np.concatenate([x[rng.permutation(len(x))[:2000]] for x in (a, b)]).astype(np.float32) @ weights
+    low, high = np.quantile(some, [0.002, 0.998], axis=0)
+    step = np.maximum((high - low) / cuts, 1e-12)
+    # Mean absolute projection of a unit vector: E|w.v| = Gamma(d/2) / (sqrt(pi) Gamma((d+1)/2)).
+    constant = math.sqrt(math.pi) * math.exp(math.lgamma((d + 1) / 2) - math.lgamma(d / 2))
+    root = np.repeat(np.sqrt(2 * constant * step / directions), cuts)
+
+    def below(z: NumpyArray, count: int) -> NumpyArray:
+        bins = np.clip(((z - low) / step).astype(np.int32), -1, cuts - 1) + 1
+        bins[z < low] = 0
+        place = (np.arange(count).repeat(size)[:, None] * directions + np.arange(directions)) * (cuts + 1) + bins
+        counts = np.bincount(place.ravel(), minlength=count * directions * (cuts + 1))
+        upto = counts.reshape(count, directions, cuts + 1).cumsum(2)[:, :, :cuts] / size
+        out: NumpyArray = upto.reshape(count, directions * cuts) * root
+        return out
+
+    means = np.concatenate([_block_means(x, rng.permutation(len(x)), size, weights, below) for x in (a, b)])
+    return Energy(*_exchanged(means, n // size, rng, permutations))
+
+
+def _pooled(a: NumpyArray, b: NumpyArray) -> tuple[NumpyArray, NumpyArray]:
+    """Mean and reciprocal spread of the pooled rows, column by column; a constant column gets 0. Few rows at a time."""
+    sums = np.zeros((2, a.shape[1]))
+    shift = a[:1].astype(float)[0]
+    for x in (a, b):
+        for start in range(0, len(x), 8192):
+            part = x[start : start + 8192] - shift
+            sums += part.sum(0, dtype=float), np.einsum("ij,ij->j", part, part, dtype=float)
+    mean, square = sums / (len(a) + len(b))
+    spread = np.sqrt(np.maximum(square - mean**2, 0))
+    return mean + shift, np.where(spread > 0, 1 / np.where(spread > 0, spread, 1.0), 0.0)
+
+
+def _exchanged(means: NumpyArray, first: int, rng: np.random.Generator, permutations: int) -> tuple[float, float]:
+    """Squared distance between the means of the ``first`` blocks and the others, and its permutation p-value."""
+    count = len(means)
+    signs = np.full((permutations + 1, count), -1.0 / (count - first))
+    signs[0, :first] = 1 / first
     for i in range(1, permutations + 1):
-        signs[i, rng.permutation(blocks_a + blocks_b)[:blocks_a]] = 1 / blocks_a
+        signs[i, rng.permutation(count)[:first]] = 1 / first
     values = ((signs @ means) ** 2).sum(1)
     # Sums of floats: a permutation equal to the observed one may differ in the last digits and must still count.
     p = (1 + np.sum(values[1:] >= values[0] * (1 - 1e-9) - 1e-20)) / (permutations + 1)
-    return Mmd(float(values[0]), float(p), bandwidth)
+    return float(values[0]), float(p)
 
 
-def _block_means(x: NumpyArray, order: NumpyArray, size: int, offset: NumpyArray, weights: NumpyArray) -> NumpyArray:
-    """Mean random Fourier features of consecutive blocks of ``size`` rows in the given order, (blocks, features)."""
-    half = weights.shape[1]
-    out = np.empty((len(order) // size, 2 * half))
-    rows = max(1, 8192 // size)
-    for start in range(0, len(out), rows):
-        stop = min(len(out), start + rows)
-        z = (x[order[start * size : stop * size]].astype(np.float32, copy=False) - offset) @ weights
-        out[start:stop, :half] = np.cos(z).reshape(stop - start, size, half).mean(1)
-        out[start:stop, half:] = np.sin(z).reshape(stop - start, size, half).mean(1)
-    return out / math.sqrt(half)
+def _block_means(
+    x: NumpyArray,
+    order: NumpyArray,
+    size: int,
+    weights: NumpyArray,
+    summarise: Callable[[NumpyArray, int], NumpyArray],
+) -> NumpyArray:
+    """What ``summarise(projected rows, blocks)`` makes of consecutive blocks of ``size`` rows in the given order."""
+    count, rows = len(order) // size, max(1, 8192 // size)
+    parts = []
+    for start in range(0, count, rows):
+        stop = min(count, start + rows)
+        z = x[order[start * size : stop * size]].astype(np.float32, copy=False) @ weights
+        parts.append(summarise(z, stop - start))
+    return np.concatenate(parts)
