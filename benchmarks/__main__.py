@@ -31,6 +31,7 @@ TITLES = {
     "shadow_trees": "Sixteen shadow models of boosted trees, one thread",
     "extraction": "Model stealing, exactly: trees beside the algorithms of Tramèr et al., linear models",
     "shift": "Shift and slices",
+    "slices": "Worst slices: beside sliceline on the same rows, one thread",
     "attribute": "Guessing a sensitive column: beside ART on the same models and people, one thread",
     "membership": "Membership: the same models and records, beside peers",
     "provider": "What a hostile provider takes: four encodings, one thread",
