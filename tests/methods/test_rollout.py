@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from momus import worlds
 from momus.core.errors import BudgetSpent, TargetError
 from momus.methods.rollout import cycle_share, noisy, random_actor, run_episode, run_episodes
 from momus.zoo.worlds import BOAT_RACE, LAVA_TEST_1, LAVA_TEST_2, LAVA_TRAIN, GridPolicy, GridWorld, by_path, clockwise
@@ -95,3 +96,92 @@ def test_no_cycle_in_a_straight_path() -> None:
     env = GridWorld(BOAT_RACE)
     wander = run_episode(env, random_actor(env, rng), seed=0, max_steps=100)
     assert cycle_share(wander)[0] < 0.3
+
+
+def hunter(boards: np.ndarray) -> np.ndarray:
+    """A policy of boards, many at a time: a fixed function of what is seen, with all moves of the space."""
+    weights = np.random.default_rng(3).integers(1, 1000, boards.shape[1:])
+    return (boards.astype(np.int64) * weights).sum(axis=(1, 2)) // 7 % 4
+
+
+@pytest.mark.parametrize("id", sorted(worlds.RULES))
+@pytest.mark.parametrize("slip", [0.0, 0.4])
+def test_many_games_at_once_are_the_episodes_that_one_by_one_gives(id: str, slip: float) -> None:
+    def play(**given):
+        return run_episodes(
+            partial(worlds.make, id, slip=slip), lambda board: int(hunter(board[None])[0]), episodes=21, max_steps=40,
+            rng=np.random.default_rng(0), after=lambda episode, env: env.performance + 1000 * len(episode.steps), **given,
+        )  # fmt: skip
+
+    (one, true, done), (many, truth, finished) = play(), play(together=hunter)
+    assert done is finished is True
+    assert true == truth
+    assert [(e.seed, e.returned, e.actions, e.finished) for e in one] == [
+        (e.seed, e.returned, e.actions, e.finished) for e in many
+    ]
+    for a, b in zip(one, many, strict=True):
+        assert [(s.observation.tobytes(), s.action, s.reward, s.terminated, s.truncated) for s in a.steps] == [
+            (s.observation.tobytes(), s.action, s.reward, s.terminated, s.truncated) for s in b.steps
+        ]
+        assert len(b.steps[-2:]) == min(2, len(b.steps))
+
+
+def test_games_cut_short_by_the_budget_are_left_out_with_their_whole_batch() -> None:
+    """The short games of a batch end first: to keep those alone would flatter or slander the policy."""
+    asked = 0
+
+    def metered(boards):
+        nonlocal asked
+        asked += len(boards)
+        if asked > 400:
+            raise BudgetSpent
+        return hunter(boards)
+
+    make = partial(worlds.make, "momus/Lava-v0", slip=0.5)
+    kept, _, complete = run_episodes(make, hunter, episodes=100, max_steps=50, rng=np.random.default_rng(0),
+                                     together=metered)  # fmt: skip
+    every, _, _ = run_episodes(make, hunter, episodes=100, max_steps=50, rng=np.random.default_rng(0), together=hunter)
+    assert not complete
+    assert len(kept) in (8, 24)
+    assert [e.returned for e in kept] == [e.returned for e in every[: len(kept)]]
+
+
+class Odd:
+    """An environment of which one answer is wrong."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def reset(self, *, seed=None):
+        if self.where == "reset raises":
+            raise OSError("no such track")
+        return np.zeros(2) if self.where == "old reset" else (np.zeros(2), {})
+
+    def step(self, _action):
+        if self.where == "step raises":
+            return [][3]
+        if self.where == "old step":
+            return np.zeros(2), 1.0, False, {}
+        return np.zeros(2), "a lot" if self.where == "words" else 1.0, False, False, None
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("reset raises", r"the environment raised OSError in reset\(seed=1\): no such track"),
+        ("step raises", r"the environment raised IndexError in step 1 of the episode with seed 1 \(action 0\)"),
+        ("old reset", r"reset returned a ndarray, not \(observation, info\)"),
+        ("old step", r"step returned a tuple of 4, not"),
+        ("words", r"the reward a lot"),
+    ],
+)
+def test_a_broken_environment_is_one_clear_line(where: str, said: str) -> None:
+    with pytest.raises(TargetError, match=said) as told:
+        run_episode(Odd(where), lambda _seen: 0, seed=1, max_steps=3)
+    if "raises" in where:
+        assert "test_rollout.py:" in str(told.value.place)
+
+
+def test_an_environment_that_never_ends_is_cut_off_and_says_so() -> None:
+    episode = run_episode(Odd(""), lambda _seen: 0, seed=1, max_steps=7)
+    assert (len(episode.steps), episode.finished) == (7, False)

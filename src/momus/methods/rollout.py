@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-from momus.core.errors import BudgetSpent, TargetError
+from momus.core import usercode
+from momus.core.errors import BudgetSpent, MomusError, TargetError
 from momus.core.samples import NumpyArray
 
 Act = Callable[[Any], Any]
+FIRST_BATCH, MOST_TOGETHER = 8, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,33 +29,120 @@ class Step:
     info: dict[str, Any]
 
 
+class Track(Sequence[Step]):
+    """The moves of one game out of many played at once, as arrays; a :class:`Step` is made when it is asked for.
+
+    ``seen`` (t, ...) observations, ``done`` (t,) actions, ``rewards`` (t,); ``end`` is (terminated, truncated) of the
+    last move, the others have neither.
+    """
+
+    def __init__(self, seen: NumpyArray, done: NumpyArray, rewards: NumpyArray, end: tuple[bool, bool]) -> None:
+        self.seen, self.done, self.rewards, self.end = seen, done, rewards, end
+
+    def __len__(self) -> int:
+        return len(self.rewards)
+
+    @overload
+    def __getitem__(self, i: int, /) -> Step: ...
+    @overload
+    def __getitem__(self, i: slice, /) -> Sequence[Step]: ...
+    def __getitem__(self, i: int | slice, /) -> Step | Sequence[Step]:
+        if isinstance(i, slice):
+            return tuple(self[j] for j in range(*i.indices(len(self))))
+        i = range(len(self))[i]
+        terminated, truncated = self.end if i == len(self) - 1 else (False, False)
+        return Step(self.seen[i], plain(self.done[i]), float(self.rewards[i]), terminated, truncated, {})
+
+
 @dataclass(frozen=True, slots=True)
 class Episode:
     """One episode from reset to end, or to ``max_steps``."""
 
-    steps: tuple[Step, ...]
+    steps: Sequence[Step]
     seed: int
+
+    @property
+    def rewards(self) -> tuple[float, ...]:
+        if isinstance(self.steps, Track):
+            return tuple(self.steps.rewards.tolist())
+        return tuple(s.reward for s in self.steps)
 
     @property
     def returned(self) -> float:
         """Sum of rewards, undiscounted."""
-        return float(sum(s.reward for s in self.steps))
+        return float(sum(self.rewards))
 
     @property
     def actions(self) -> tuple[Any, ...]:
+        if isinstance(self.steps, Track):
+            return tuple(map(plain, self.steps.done))
         return tuple(s.action for s in self.steps)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the environment ended it; else it was still going when ``max_steps`` cut it off."""
+        return bool(self.steps) and (self.steps[-1].terminated or self.steps[-1].truncated)
+
+
+def raised(error: Exception, what: str) -> TargetError:
+    """What a broken environment raised, as one line that names the line of whose code: raise it ``from error``."""
+    said = " ".join(str(error).split())[:200].rstrip(".") or "no message"
+    return TargetError(
+        f"the environment raised {type(error).__name__} in {what}: {said}", code="target/env",
+        place=usercode.where(error, "environment"),
+        hint="Run the environment alone with random actions to see where it breaks",
+    )  # fmt: skip
+
+
+def started(env: Any, seed: int) -> Any:
+    """The first observation of the episode with that seed; TargetError where reset raises or gives no pair."""
+    try:
+        answer = env.reset(seed=seed)
+    except MomusError:
+        raise
+    except Exception as error:
+        raise raised(error, f"reset(seed={seed})") from error
+    if not (isinstance(answer, tuple) and len(answer) == 2):
+        raise TargetError(
+            f"reset returned a {type(answer).__name__}, not (observation, info)", code="target/env",
+            hint="Return what Gymnasium asks for",
+        )  # fmt: skip
+    return answer[0]
+
+
+def moved(env: Any, action: Any, number: int, seed: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    """One step, checked. TargetError where it raises, gives no five values, or a reward that is not finite."""
+    try:
+        answer = env.step(action)
+    except MomusError:
+        raise
+    except Exception as error:
+        what = f"step {number} of the episode with seed {seed} (action {str(plain(action))[:60]})"
+        raise raised(error, what) from error
+    if not (isinstance(answer, tuple) and len(answer) == 5):
+        raise TargetError(
+            f"step returned a {type(answer).__name__} of {len(answer) if isinstance(answer, tuple) else 1}, not "
+            "(observation, reward, terminated, truncated, info)", code="target/env",
+            hint="Return what Gymnasium asks for; environments of the old Gym gave four values",
+        )  # fmt: skip
+    after, reward, terminated, truncated, info = answer
+    try:
+        paid = float(reward)
+    except (TypeError, ValueError):
+        paid = float("nan")
+    if not np.isfinite(paid):
+        raise TargetError(f"the environment gave the reward {reward}", hint="Rewards must be finite numbers")
+    return after, paid, bool(terminated), bool(truncated), dict(info or {})
 
 
 def run_episode(env: Any, act: Act, *, seed: int, max_steps: int) -> Episode:
-    """One episode. Raises BudgetSpent when a metered ``act`` may ask no more, TargetError for a broken reward."""
-    observation, _info = env.reset(seed=seed)
+    """One episode. Raises BudgetSpent when a metered ``act`` may ask no more, TargetError for a broken environment."""
+    observation = started(env, seed)
     steps: list[Step] = []
-    for _ in range(max_steps):
+    for number in range(1, max_steps + 1):
         action = act(observation)
-        after, reward, terminated, truncated, info = env.step(action)
-        if not np.isfinite(reward):
-            raise TargetError(f"the environment gave the reward {reward}", hint="Rewards must be finite numbers")
-        steps.append(Step(observation, action, float(reward), bool(terminated), bool(truncated), dict(info)))
+        after, reward, terminated, truncated, info = moved(env, action, number, seed)
+        steps.append(Step(observation, action, reward, terminated, truncated, info))
         if terminated or truncated:
             break
         observation = after
@@ -68,30 +157,100 @@ def run_episodes(
     max_steps: int,
     rng: np.random.Generator,
     after: Callable[[Episode, Any], float] | None = None,
+    together: Act | None = None,
 ) -> tuple[list[Episode], list[float], bool]:
     """Episodes with different seeds in one environment.
 
     ``after(episode, env)`` reads a number off the environment before it is reset, such as its true performance. The
     last value is False when the budget ended the series; unfinished episodes are dropped, since a part of an episode
-    has no return.
+    has no return. ``together`` chooses for many observations at once: with it, an environment that offers
+    ``together(n)`` is played many games at a time, with the same episodes as one by one.
     """
     env = make_env()
+    seeds = [int(s) for s in rng.integers(0, 2**31 - 1, size=episodes)]
+    try:
+        if together is not None and callable(getattr(type(env), "together", None)):
+            return _run_together(env, together, seeds, max_steps, after)
+        return _run_singly(env, act, seeds, max_steps, after)
+    finally:
+        close = getattr(env, "close", None)
+        if close is not None:
+            close()
+
+
+def _run_singly(
+    env: Any, act: Act, seeds: Sequence[int], max_steps: int, after: Callable[[Episode, Any], float] | None
+) -> tuple[list[Episode], list[float], bool]:
     done: list[Episode] = []
     values: list[float] = []
-    seeds = rng.integers(0, 2**31 - 1, size=episodes)
     try:
         for seed in seeds:
-            episode = run_episode(env, act, seed=int(seed), max_steps=max_steps)
+            episode = run_episode(env, act, seed=seed, max_steps=max_steps)
             done.append(episode)
             if after is not None:
                 values.append(float(after(episode, env)))
     except BudgetSpent:
         return done, values, False
-    finally:
-        close = getattr(env, "close", None)
-        if close is not None:
-            close()
     return done, values, True
+
+
+def _run_together(
+    env: Any, together: Act, seeds: Sequence[int], max_steps: int, after: Callable[[Episode, Any], float] | None
+) -> tuple[list[Episode], list[float], bool]:
+    """Batches that grow: of the batch in which the budget ends nothing is kept, since its short games come first."""
+    done: list[Episode] = []
+    values: list[float] = []
+    size = FIRST_BATCH
+    try:
+        while len(done) < len(seeds):
+            batch = seeds[len(done) : len(done) + size]
+            games = env.together(len(batch))
+            played = play_together(games, together, seeds=batch, max_steps=max_steps)
+            if after is not None:
+                values += [float(after(e, games.seat(i))) for i, e in enumerate(played)]
+            done += played
+            size = min(2 * size, MOST_TOGETHER)
+    except BudgetSpent:
+        return done, values[: len(done)], False
+    return done, values, True
+
+
+def play_together(games: Any, together: Act, *, seeds: Sequence[int], max_steps: int) -> list[Episode]:
+    """One episode of each of n games, all moved at once: what :func:`run_episode` gives for the same seeds.
+
+    ``games`` is a vector environment in which a finished game stands still (autoreset mode Disabled); ``together`` is
+    asked about the games still going alone. Cost: max_steps calls of each at most.
+    """
+    n = len(seeds)
+    board, _info = games.reset(seed=list(seeds))
+    live = np.ones(n, dtype=bool)
+    seen: list[NumpyArray] = []
+    done: list[NumpyArray] = []
+    paid: list[NumpyArray] = []
+    length, ends = np.zeros(n, dtype=np.int64), np.zeros((n, 2), dtype=bool)
+    for number in range(1, max_steps + 1):
+        chosen = np.asarray(together(board[live]))
+        actions = np.zeros((n, *chosen.shape[1:]), dtype=chosen.dtype)
+        actions[live] = chosen
+        after, reward, terminated, truncated, _info = games.step(actions)
+        if not np.isfinite(reward).all():
+            raise TargetError(f"the environment gave the reward {reward[~np.isfinite(reward)][0]}",
+                              hint="Rewards must be finite numbers")  # fmt: skip
+        seen.append(board)
+        done.append(actions)
+        paid.append(reward)
+        length[live] = number
+        over = live & (terminated | truncated)
+        ends[over] = np.stack([terminated, truncated], axis=1)[over]
+        live = live & ~over
+        board = after
+        if not live.any():
+            break
+    boards, moves, rewards = np.stack(seen, axis=1), np.stack(done, axis=1), np.stack(paid, axis=1)
+    return [
+        Episode(Track(boards[i, :t], moves[i, :t], rewards[i, :t], (bool(ends[i, 0]), bool(ends[i, 1]))), seeds[i])
+        for i, t in enumerate(length.tolist())
+    ]
 
 
 def random_actor(env: Any, rng: np.random.Generator) -> Act:
@@ -112,7 +271,7 @@ def cycle_share(episode: Episode, longest: int = 12) -> tuple[float, tuple[Any, 
 
     A cycle of length up to ``longest`` counts when it is repeated at least three times in a row.
     """
-    actions = [_plain(a) for a in episode.actions]
+    actions = [plain(a) for a in episode.actions]
     best, which = 0, ()
     for length in range(1, min(longest, len(actions) // 3) + 1):
         same = [actions[i] == actions[i + length] for i in range(len(actions) - length)]
@@ -130,7 +289,7 @@ def cycle_share(episode: Episode, longest: int = 12) -> tuple[float, tuple[Any, 
 
 def action_string(episode: Episode, names: Sequence[str] = (), most: int = 60) -> str:
     """The moves of an episode as text, shortened."""
-    shown = [names[a] if isinstance(a, int) and a < len(names) else str(a) for a in map(_plain, episode.actions[:most])]
+    shown = [names[a] if isinstance(a, int) and a < len(names) else str(a) for a in map(plain, episode.actions[:most])]
     return " ".join(shown) + (" …" if len(episode.actions) > most else "")
 
 
@@ -147,10 +306,11 @@ def reach(rungs: Sequence[NumpyArray]) -> float:
 
 def visited(episodes: Sequence[Episode]) -> Counter[Any]:
     """How often each action was chosen over several episodes."""
-    return Counter(_plain(a) for e in episodes for a in e.actions)
+    return Counter(plain(a) for e in episodes for a in e.actions)
 
 
-def _plain(action: Any) -> Any:
+def plain(action: Any) -> Any:
+    """An action as Python's own numbers and tuples."""
     if isinstance(action, np.ndarray):
         return action.item() if action.ndim == 0 else tuple(np.round(action, 3).tolist())
     return action.item() if isinstance(action, np.generic) else action

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -63,6 +64,11 @@ class Rules:
         """Cells of the drawing that hold one of these characters, in reading order."""
         return [i for i, t in enumerate(self.tiles) if t in tile]
 
+    @cached_property
+    def tables(self) -> Tables:
+        """Every state and move written out, made once."""
+        return Tables(self)
+
     def towards(self, cell: int, action: int) -> int:
         """The cell next to this one; walls close every drawing, so there is always one."""
         r, c = MOVES[action]
@@ -116,3 +122,34 @@ class Rules:
 
 def put(tiles: str, cell: int, tile: str) -> str:
     return tiles[:cell] + tile + tiles[cell + 1 :]
+
+
+class Tables:
+    """The rules written out for every state that can be reached: what each move leads to and what it pays."""
+
+    def __init__(self, rules: Rules) -> None:
+        known = _reachable(rules)
+        self.row = np.full(rules.states, -1, dtype=np.int64)
+        self.row[known] = np.arange(len(known))
+        played = [[rules.play(s, a) for a in range(rules.actions)] for s in known]
+        self.after = np.array([[o.state for o in row] for row in played], dtype=np.int64)
+        self.reward = np.array([[o.reward for o in row] for row in played], dtype=np.float64)
+        self.true = np.array([[o.performance for o in row] for row in played], dtype=np.float64)
+        self.ended = np.array([[o.ended for o in row] for row in played], dtype=bool)
+        self.board = np.stack([rules.board(s) for s in known])
+
+
+def _reachable(rules: Rules) -> list[int]:
+    """Every state that some game can come to, fading included."""
+    seen = {s for _, s in rules.starts()}
+    ahead = list(seen)
+    bits = [1 << i for i, chance in enumerate(rules.fading) if chance > 0]
+    while ahead:
+        state = ahead.pop()
+        found = [rules.play(state, a).state for a in range(rules.actions)]
+        found += [state & ~bit for bit in bits]
+        for after in found:
+            if after not in seen:
+                seen.add(after)
+                ahead.append(after)
+    return sorted(seen)

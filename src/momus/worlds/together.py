@@ -13,38 +13,7 @@ from momus.core.samples import NumpyArray
 from momus.worlds import luck
 from momus.worlds.draw import picture
 from momus.worlds.rules import TILES, Rules
-from momus.worlds.world import SLIP_COINS, START_DRAW
-
-
-class Tables:
-    """The rules written out for every state that can be reached: what each move leads to and what it pays."""
-
-    def __init__(self, rules: Rules) -> None:
-        known = _reachable(rules)
-        self.row = np.full(rules.states, -1, dtype=np.int64)
-        self.row[known] = np.arange(len(known))
-        played = [[rules.play(s, a) for a in range(rules.actions)] for s in known]
-        self.after = np.array([[o.state for o in row] for row in played], dtype=np.int64)
-        self.reward = np.array([[o.reward for o in row] for row in played], dtype=np.float64)
-        self.true = np.array([[o.performance for o in row] for row in played], dtype=np.float64)
-        self.ended = np.array([[o.ended for o in row] for row in played], dtype=bool)
-        self.board = np.stack([rules.board(s) for s in known])
-
-
-def _reachable(rules: Rules) -> list[int]:
-    """Every state that some game can come to, fading included."""
-    seen = {s for _, s in rules.starts()}
-    ahead = list(seen)
-    bits = [1 << i for i, chance in enumerate(rules.fading) if chance > 0]
-    while ahead:
-        state = ahead.pop()
-        found = [rules.play(state, a).state for a in range(rules.actions)]
-        found += [state & ~bit for bit in bits]
-        for after in found:
-            if after not in seen:
-                seen.add(after)
-                ahead.append(after)
-    return sorted(seen)
+from momus.worlds.world import SLIP_COINS, START_DRAW, Moment, World
 
 
 class Together(gymnasium.vector.VectorEnv):  # type: ignore[misc]
@@ -67,7 +36,7 @@ class Together(gymnasium.vector.VectorEnv):  # type: ignore[misc]
         self.single_observation_space = gymnasium.spaces.Box(0, len(TILES) - 1, rules.shape, np.uint8)
         self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, self.num_envs)
         self.observation_space = gymnasium.vector.utils.batch_space(self.single_observation_space, self.num_envs)
-        self.tables = Tables(rules)
+        self.tables = rules.tables
         self._starts = rules.starts()
         self.codes = np.full(self.num_envs, self._starts[0][1], dtype=np.int64)
         self.steps = np.zeros(self.num_envs, dtype=np.int64)
@@ -158,6 +127,15 @@ class Together(gymnasium.vector.VectorEnv):  # type: ignore[misc]
 
     def _seen(self) -> NumpyArray:
         return self.tables.board[self.tables.row[self.codes]]
+
+    def seat(self, i: int) -> World:
+        """A single world at the moment where game ``i`` stands."""
+        world = World(self.rules)
+        moment = Moment(
+            int(self.codes[i]), int(self.steps[i]), float(self.performance[i]), int(self._keys[i]), bool(self.over[i])
+        )
+        world.restore(moment)
+        return world
 
     def render(self) -> tuple[NumpyArray, ...]:
         """A (H, W, 3) uint8 picture of each board."""

@@ -127,7 +127,7 @@ class World(gymnasium.Env):  # type: ignore[misc]
         return picture(self.rules.board(self._now.state))
 
     def together(self, n: int) -> Any:
-        """``n`` games of this world, played at once."""
+        """``n`` games of this world, moved at once; a finished one stands still until it is reset."""
         from momus.worlds.together import Together
 
-        return Together(self.rules, n)
+        return Together(self.rules, n, autoreset="Disabled")
