@@ -51,6 +51,37 @@ def check(train: Samples, test: Samples) -> tuple[list[Figure], list[Caveat]]:
     return figures, caveats
 
 
+def split_facts(train: Samples, test: Samples, site: str = "") -> tuple[list[Figure], list[Caveat]]:
+    """Is the test later than training, and from other places? ``site`` names the declared group column of places.
+
+    A test that is not later, or from no new place, forbids a pass where the data say when, or the card where: what the
+    system will do tomorrow or elsewhere was not tested.
+    """
+    figures: list[Figure] = []
+    caveats: list[Caveat] = []
+    if train.time is not None and test.time is not None:
+        last = float(np.quantile(np.asarray(train.time, dtype=float), 0.99))
+        later = int(np.sum(np.asarray(test.time, dtype=float) >= last))
+        ci = intervals.wilson(later, len(test))
+        note = "share of test rows later than 99 % of the training rows"
+        figures.append(Figure(name="later_than_training", value=later / len(test), ci=ci, n=len(test), note=note))
+        if later < len(test) / 2:
+            message = f"{1 - later / len(test):.0%} of the test rows are no later than training: no future was tested"
+            caveats.append(Caveat(code="time-mixed", message=message, blocks="pass"))
+    if site and site in train.groups and site in test.groups:
+        known = np.unique(np.asarray(train.groups[site]).astype(str))
+        new = ~np.isin(np.asarray(test.groups[site]).astype(str), known)
+        note = f"share of test rows from a {site} that training has not seen"
+        figures.append(Figure(name="new_sites", value=float(new.mean()), n=len(test), note=note))
+        if not new.any():
+            message = f"every {site} of the test rows is in the training data: no new {site} was tested"
+            caveats.append(Caveat(code="sites-shared", message=message, blocks="pass"))
+    elif site:
+        message = f"the card names the group '{site}', which training and test data do not both have"
+        caveats.append(Caveat(code="site-unknown", message=message, blocks="pass"))
+    return figures, caveats
+
+
 def _out_of_range(train: Samples, test: Samples) -> Figure:
     seen, tried = describe(train), describe(test)
     if seen.values.shape[1] != tried.values.shape[1] or not seen.numeric.any():

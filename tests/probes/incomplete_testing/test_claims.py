@@ -72,7 +72,7 @@ def test_the_table_says_how_many_rows_it_would_take() -> None:
     line, test = _setup(40)
     m = _run(line, test, [{"metric": "accuracy", "at_least": 0.99}, {"metric": "accuracy", "at_least": 0.2}])
     table = next(e for e in m.evidence if isinstance(e, Table))
-    assert table.rows[0][5] == "367", "0.99 ** 367 is the first below 0.05 / 2"
+    assert table.rows[0][5] == "368", "0.99 ** 368 is the first below 0.05 / 2"
     assert m.value == 0.5
 
 
