@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import html as escaping
+import io
 import json
 import re
 import shutil
 import subprocess
+import wave
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from momus.core.evidence import Attachment
 from momus.reports import html
-from momus.testing.report_sample import hostile_view, sample_view
+from momus.testing.report_sample import hostile_view, sample_view, with_evidence
 
 BROWSER = next((b for b in ("chromium", "chromium-browser", "google-chrome", "chrome") if shutil.which(b)), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome on this machine")
@@ -85,3 +89,21 @@ def test_prints_all_three_readers(tmp_path: Path) -> None:
         for reader in ("FOR THE ENGINEER", "FOR THE INCIDENT RESPONDER", "FOR THE POLICYMAKER AND THE LAWYER"):
             assert text.upper().count(reader) == 17
         assert "Written for" not in text
+
+
+def test_films_are_shown_and_sounds_may_be_played(tmp_path: Path) -> None:
+    """The page's own policy must let in what the page itself holds."""
+    sound, film = io.BytesIO(), io.BytesIO()
+    with wave.open(sound, "wb") as w:
+        w.setparams((1, 2, 8000, 0, "NONE", ""))
+        w.writeframes(bytes(1600))
+    frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue")]
+    frames[0].save(film, "GIF", save_all=True, append_images=frames[1:])
+    view = with_evidence(
+        Attachment(title="Clip", name="clip.wav", media="audio/wav", data=sound.getvalue()),
+        Attachment(title="Film", name="film.gif", media="image/gif", data=film.getvalue()),
+    )
+    page = html.page(view)
+    assert page.count("data:image/gif") == 2  # shown, and offered as a file
+    seen = _drive(page.replace('preload="none"', 'preload="auto"'), tmp_path)
+    assert seen["images"] is True

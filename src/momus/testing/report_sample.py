@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from momus.core.evidence import Evidence
 from momus.core.records import (
     Caveat,
     Cost,
@@ -384,3 +385,15 @@ def _poisoned(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(_poisoned(v) for v in value)
     return HOSTILE if isinstance(value, str) and not isinstance(value, Status) else value
+
+
+def with_evidence(*items: Evidence, target: str = "m") -> ReportView:
+    """The sample with this evidence in place of that of its first measured row."""
+    view = sample_view()
+    row = next(m for m in view.modes if m.measurement is not None)
+    assert row.headline is not None
+    assert row.measurement is not None
+    measured = row.measurement.model_copy(update={"evidence": items})
+    finding = row.headline.model_copy(update={"measurement": measured, "target": target})
+    changed = row.model_copy(update={"findings": (finding,), "headline": finding})
+    return view.model_copy(update={"modes": tuple(changed if m.id == row.id else m for m in view.modes)})
