@@ -25,12 +25,15 @@ from typing import Any
 import numpy as np
 
 from momus.core.errors import TargetError
+from momus.methods import rollout
 
 _PAIRS = (("state", "restore"), ("get_state", "set_state"), ("clone_state", "restore_state"))
 _PLAIN = (bool, int, float, str, type(None), np.generic)
-_RANDOM = (np.random.Generator, np.random.RandomState, random.Random)
+RANDOM = (np.random.Generator, np.random.RandomState, random.Random)
 WAYS = ("state", "copy", "replay")
 _MOST_LAYERS = 40
+# What wrapping holds, and the transition tables of Gymnasium's toy worlds: large, and the same for ever.
+_NOT_COPIED = frozenset({"env", "P"})
 
 
 @dataclass(frozen=True)
@@ -69,24 +72,22 @@ class World:
         self.why: list[str] = []
         self.steps = self.replayed = 0
         self.ended = False
+        self._seed = self._number = 0
         self._past: Any = None  # linked backwards: (earlier, what was done)
 
     def reset(self, seed: int) -> Any:
         """The first observation of the episode with that seed."""
-        self._past, self.ended = (None, ("reset", int(seed))), False
-        with _asking("reset"):
-            return self.env.reset(seed=int(seed))[0]
+        self._past, self.ended, self._seed, self._number = (None, ("reset", int(seed))), False, int(seed), 0
+        return rollout.started(self.env, int(seed))
 
     def step(self, action: Any) -> Move:
         """One move. TargetError where the environment raises or its reward is not finite."""
         self._past = (self._past, ("step", action))
         self.steps += 1
-        with _asking("step"):
-            observation, reward, terminated, truncated, info = self.env.step(action)
-        if not np.isfinite(reward):
-            raise TargetError(f"the environment gave the reward {reward}", hint="Rewards must be finite numbers")
-        self.ended = bool(terminated) or bool(truncated)
-        return Move(observation, float(reward), bool(terminated), bool(truncated), dict(info or {}))
+        self._number += 1
+        observation, reward, terminated, truncated, info = rollout.moved(self.env, action, self._number, self._seed)
+        self.ended = terminated or truncated
+        return Move(observation, reward, terminated, truncated, info)
 
     def reseed(self, seed: int) -> int:
         """Gives every source of random numbers that the world holds a new seed; how many there are (0: none)."""
@@ -119,16 +120,15 @@ class World:
         while past is not None:
             past, what = past
             done.append(what)
-        with _asking("replay"):
-            for kind, value in reversed(done):
-                if kind == "reset":
-                    self.env.reset(seed=value)
-                elif kind == "reseed":
-                    _reseed(self.env, value)
-                else:
-                    self.env.step(value)
-                    self.steps += 1
-                    self.replayed += 1
+        for kind, value in reversed(done):
+            if kind == "reset":
+                rollout.started(self.env, value)
+            elif kind == "reseed":
+                _reseed(self.env, value)
+            else:
+                rollout.moved(self.env, value, self._number, self._seed)
+                self.steps += 1
+                self.replayed += 1
 
     def close(self) -> None:
         close = getattr(self.env, "close", None)
@@ -153,8 +153,7 @@ def rewindable(
 
     Costs ``trials`` times about three times ``steps`` moves for each way tried.
     """
-    with _asking("made an environment"):
-        env = make_env()
+    env = make_env()
     why: list[str] = []
     for way in ways:
         if way == "state" and _own_pair(env) is None:
@@ -236,29 +235,8 @@ def layers(env: Any) -> Iterator[Any]:
 
 def attributes(env: Any) -> list[dict[str, Any]]:
     """The attributes of each layer but the layer it wraps: all that an environment in Python can remember."""
-    return [{k: v for k, v in vars(layer).items() if k != "env"} for layer in layers(env) if hasattr(layer, "__dict__")]
-
-
-class _asking:  # noqa: N801 - read as a word: with _asking("step")
-    """Turns what an environment raises into one clear line."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, _trace: Any) -> None:
-        if isinstance(error, Exception) and not isinstance(error, TargetError) and "momus" not in _home(error):
-            said = " ".join(str(error).split())[:160]
-            raise TargetError(
-                f"the environment raised {type(error).__name__} in {self.what}: {said}", code="target/env",
-                hint="Run the environment alone with random actions to see where it breaks",
-            ) from error  # fmt: skip
-
-
-def _home(error: BaseException) -> str:
-    return type(error).__module__.split(".")[0]
+    kept = (vars(layer) for layer in layers(env) if hasattr(layer, "__dict__"))
+    return [{k: v for k, v in held.items() if k not in _NOT_COPIED} for held in kept]
 
 
 def _seen(world: World, plan: list[Any]) -> list[Any]:
@@ -312,19 +290,44 @@ def _unpickle(env: Any, held: Any) -> None:
     # The bytes are this process's own, made a moment ago by save().
     parts = pickle.loads(held) if isinstance(held, bytes) else copy.deepcopy(held)  # noqa: S301
     for layer, values in zip((a for a in layers(env) if hasattr(a, "__dict__")), parts, strict=True):
-        inner = vars(layer).get("env")
+        lasting = {k: v for k, v in vars(layer).items() if k in _NOT_COPIED}
         vars(layer).clear()
-        vars(layer).update(values if inner is None else {**values, "env": inner})
+        vars(layer).update(values | lasting)
+
+
+def luck_of(env: Any) -> str:
+    """The state of every source of random numbers among the attributes: it changes when one is asked."""
+    held = [v for layer in attributes(env) for v in layer.values() if isinstance(v, RANDOM)]
+    return repr([_source(v) for v in held])
+
+
+def own_luck(env: Any) -> bool:
+    """Whether a layer that keeps its luck to itself says that it has some."""
+    for layer in layers(env):
+        if callable(getattr(type(layer), "reseed", None)):
+            return bool(layer.reseed(0))
+    return False
+
+
+def _source(generator: Any) -> Any:
+    if isinstance(generator, np.random.Generator):
+        return generator.bit_generator.state
+    return generator.getstate() if isinstance(generator, random.Random) else generator.get_state()
 
 
 def _reseed(env: Any, seed: int) -> int:
-    """A new seed for every generator among the attributes of every layer; how many there were."""
+    """A new seed for every generator among the attributes of every layer; how many there were.
+
+    A layer with a method ``reseed(seed)`` does it itself, and returns how many sources of chance it has.
+    """
     count = 0
     for layer in layers(env):
+        if callable(getattr(type(layer), "reseed", None)):
+            return count + int(layer.reseed(seed))
         if not hasattr(layer, "__dict__"):
             continue
         for name, value in list(vars(layer).items()):
-            if isinstance(value, _RANDOM):
+            if isinstance(value, RANDOM):
                 vars(layer)[name] = _fresh(value, seed + count)
                 count += 1
     return count
