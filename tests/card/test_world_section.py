@@ -111,6 +111,17 @@ def test_what_the_card_does_not_declare_is_a_gap_with_its_key() -> None:
     assert (gap.why, gap.how_to_close) == ("data", "Add tests.domain.columns to the card")
 
 
+@pytest.mark.parametrize(("timed", "runs"), [(True, True), (False, False)])
+def test_rows_without_times_cannot_be_taken_forward(timed: bool, runs: bool) -> None:
+    bare = card(targets=[{"name": "a", "path": "a.joblib"}], data={"train": "t.csv"})
+    found = {"train": {"n": 5000, "digest": "d", "groups": (), "timed": timed}}
+    info = {"task": "classifier", "modality": "table", "digest": "1"}
+    plan = make_plan(bare, {"a": Inspection("a", info=info, data=found)}, seed=0, only=["shift.forward"])
+    assert bool(plan.jobs) == runs
+    remedies = {g.how_to_close for g in plan.gaps if g.probe == "shift.forward"}
+    assert remedies == (set() if runs else {"Name one under data.train.time"})
+
+
 def test_a_changed_test_function_is_another_job(tmp_path: Path) -> None:
     def facts(text: str) -> dict[str, Any]:
         (tmp_path / "r.py").write_text(text)

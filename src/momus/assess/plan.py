@@ -240,6 +240,8 @@ def _data_gap(card: SystemCard, probe: Probe, seen: Inspection, gap: Any) -> Gap
             return gap("data", f"{error['place']}: {error['message']}", error["hint"] or f"Mend data.{role}")  # type: ignore[no-any-return]
     if probe.groups and not any(seen.data[role]["groups"] for role in probe.data):
         return gap("data", "no groups are declared", f"Name group columns under data.{probe.data[0]}.groups")  # type: ignore[no-any-return]
+    if probe.times and not any(seen.data[role].get("timed", True) for role in probe.data):
+        return gap("data", "no column of times is declared", f"Name one under data.{probe.data[0]}.time")  # type: ignore[no-any-return]
     if probe.sensitive and not options.get("column") and not any(seen.data[r].get("sensitive") for r in probe.data):
         remedy = f"Mark one with data.{probe.data[0]}.columns.NAME.sensitive: true"
         return gap("data", "no column is marked sensitive", remedy)  # type: ignore[no-any-return]

@@ -86,6 +86,7 @@ def _summary(found: Any) -> dict[str, Any]:
         "groups": sorted(found.groups),
         "sensitive": [c.name for c in found.columns if c.sensitive],
         "labelled": found.y is not None,
+        "timed": found.time is not None,
     }
 
 

@@ -172,6 +172,7 @@ class Probe:
     classes: int = 0
     within: str = ""
     declares: tuple[str, ...] = ()
+    times: bool = False
 
     @property
     def mode(self) -> str:
@@ -305,6 +306,7 @@ def probe(
     classes: int = 0,
     within: str = "",
     declares: tuple[str, ...] = (),
+    times: bool = False,
 ) -> Callable[[Callable[..., Measurement]], Probe]:
     """Turn a function ``(target: Needs, trial: Trial, *, options) -> Measurement`` into a Probe.
 
@@ -316,7 +318,7 @@ def probe(
     ``classes``: how many a classifier must have for the probe to make sense.
     ``within``: another probe that finds the same harm and more, so that the plan leaves this one out on targets where
     that one runs, unless the card or the caller names it. ``declares``: keys of the card, such as
-    ``tests.domain.columns``, without which there is nothing to measure.
+    ``tests.domain.columns``, without which there is nothing to measure. ``times``: its rows must be ordered by time.
     """
 
     def decorate(run: Callable[..., Measurement]) -> Probe:
@@ -346,6 +348,7 @@ def probe(
             classes,
             within,
             declares,
+            times,
         )
         made.__dict__["__doc__"] = run.__doc__
         return made

@@ -40,7 +40,7 @@ def untested(bins: Bins, known: Mapping[str, NumpyArray], least: int) -> list[Ca
     if not absent and not thin:
         return []
     names = ", ".join([*absent, *thin][:8])
-    message = f"{len(absent) + len(thin)} parts of the declared range have fewer than {least} test rows: {names}"
+    message = f"fewer than {least} test rows lie in parts of the declared range: {names}"
     return [Caveat(code="bins-untested", message=message, blocks="pass")]
 
 

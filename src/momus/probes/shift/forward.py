@@ -22,6 +22,7 @@ from momus.stats import intervals, multiple
     source="Dawid 1984; arXiv:2211.14238",
     cost="retrains at most blocks - first models; asks the target nothing",
     tasks=("classifier", "regressor"),
+    times=True,
 )
 def forward(
     target: Trains,

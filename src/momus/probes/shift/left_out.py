@@ -70,7 +70,7 @@ def left_out(
     caveats = []
     if untested or len(groups) > most:
         names = ", ".join([*untested, *(g.name for g in groups[most:])][:8])
-        message = f"{len(untested) + len(groups[most:])} groups stay untested (too small, or too many): {names}"
+        message = f"groups that are too small, or too many, stay untested: {names}"
         caveats.append(Caveat(code="groups-untested", message=message, blocks="pass"))
     groups = groups[:most]
     found = _measure(target, trial, fit, ask, groups, rng)
