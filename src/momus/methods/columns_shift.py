@@ -109,13 +109,3 @@ def _one(a: Description, b: Description, j: int) -> tuple[str, float, float, flo
         return "missing", gone, min(1.0, 2 * min(p, lost)), gone, 0.0
     return test, effect, p if lost == 1.0 else min(1.0, 2 * min(p, lost)), gone, bias
 
-
-def standardised(a: NumpyArray, names: Description) -> NumpyArray:
-    """Columns for a joint test: categories become 0/1 columns (at most 20 levels each), numbers stay."""
-    parts = []
-    for j, levels in enumerate(names.labels):
-        if levels is None:
-            parts.append(a[:, j : j + 1])
-        else:
-            parts.append((a[:, j : j + 1] == np.arange(min(len(levels), 20))).astype(float))
-    return np.concatenate(parts, axis=1)

@@ -134,3 +134,67 @@ def test_seeded() -> None:
     train, test = people(200, rng), people(200, rng)
     one, two = (two_sample(Named(), train=train, test=test).model_dump(exclude={"cost"}) for _ in "ab")
     assert one == two
+
+
+def test_a_joint_change_forbids_a_pass() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(6000, 2))
+    turned = rng.multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], 6000)
+    m = two_sample(Named(), train=Samples(x), test=Samples(turned))
+    assert m.ci.high < LIMIT and [(c.code, c.blocks) for c in m.caveats] == [("joint-shift", "pass")]
+    assert m.figure("energy_p").value <= 0.01 and m.figure("joint_p").value <= 0.01
+
+
+def test_outputs_of_the_model_are_compared() -> None:
+    rng = np.random.default_rng(2)
+    train, test = people(1500, rng), people(1500, rng)
+    target = fitted(LogisticRegression(), train, "line")
+    still = two_sample(target, train=train, test=test)
+    moved = two_sample(target, train=train, test=with_x(test, "income", test.x[:, 0] + 1))
+    assert still.figure("output_shift").value < 0.08 < 0.2 < moved.figure("output_shift").value
+    assert moved.figure("output_p").value < 0.001
+
+
+def test_a_stream_tells_when_it_changed() -> None:
+    rng = np.random.default_rng(3)
+    train, test = people(1500, rng), people(2000, rng)
+    when = rng.permutation(2000)
+    late = with_x(test, "income", test.x[:, 0] + np.where(when >= 1000, 0.9, 0.0))
+    m = two_sample(Named(), train=train, test=replace(late, time=when.astype(float)), looks=10)
+    assert m.figure("first_alarm").value == 6 and "income" in m.figure("first_alarm").note
+    still = two_sample(Named(), train=train, test=replace(test, time=when.astype(float)), looks=10)
+    assert still.figure("first_alarm").value == 0 and still.figure("alarms").value == 0
+    assert [e.title for e in still.evidence][-1] == "Looks at the stream"
+    with pytest.raises(ProbeError, match="looks"):
+        two_sample(Named(), train=train, test=test, looks=0)
+
+
+def test_a_current_set_equal_to_the_reference_has_not_moved() -> None:
+    rng = np.random.default_rng(4)
+    train = people(800, rng)
+    m = two_sample(Named(), train=train, test=train.take(rng.permutation(800)))
+    assert m.value == 0 and m.figure("joint_p").value > 0.05 and m.figure("joint_effect").value == 0
+    assert [(c.code, c.blocks) for c in m.caveats] == [("same-rows", "both")]
+    said = Samples(np.array(["a b", "c"] * 20, dtype=object))
+    assert [c.code for c in two_sample(Named(), train=said, test=said).caveats] == ["same-rows"]
+
+
+def test_columns_all_missing_or_constant_decide_nothing_by_themselves() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(2000, 3))
+    x[:, 1], x[:, 2] = np.nan, 7.0
+    m = two_sample(Named(), train=Samples(x[:1000]), test=Samples(x[1000:]))
+    assert m.scope["worst_column"] == "x0" and m.figure("columns_moved").value == 0
+    appeared = x[1000:].copy()
+    appeared[:, 1], appeared[:, 2] = 1.0, 8.0
+    m = two_sample(Named(), train=Samples(x[:1000]), test=Samples(appeared))
+    assert m.figure("columns_moved").value == 2 and m.value == 1.0
+
+
+def test_a_single_class_and_no_labels() -> None:
+    rng = np.random.default_rng(6)
+    train, test = people(600, rng), people(600, rng)
+    one = two_sample(Named(), train=train, test=test.take(np.asarray(test.y) == 1))
+    assert one.figure("label_shift").value > 0.4
+    bare = two_sample(Named(), train=replace(train, y=None), test=replace(test, y=None))
+    assert "label_shift" not in {f.name for f in bare.figures}

@@ -6,14 +6,15 @@ import numpy as np
 
 from momus.core.capabilities import Predicts, Target, missing, to_numpy
 from momus.core.errors import BudgetSpent, ProbeError
-from momus.core.evidence import Bars, Table
+from momus.core.evidence import Bars, Evidence, Table
 from momus.core.meter import Meter
 from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement, Scalar
 from momus.core.samples import NumpyArray, Samples
 from momus.methods import describe
-from momus.methods.columns_shift import Shift, column_shift, standardised
-from momus.methods.domain_classifier import tell_apart
+from momus.methods.columns_shift import Shift, column_shift
+from momus.probes.shift._data_joint import JOINT, joint, outputs, same_rows
+from momus.probes.shift._data_stream import watched
 from momus.stats import intervals, roc
 from momus.stats import two_sample as tests
 
@@ -27,9 +28,12 @@ HARM = 0.02  # a loss of accuracy beyond this, at the interval's nearer end, for
     metric="shift_effect",
     worse="higher",
     source="doi:10.5555/2188385.2188410 (MMD), arXiv:1610.06545 (classifier test)",
-    cost="at most n_reference + n_current rows, where the target predicts",
+    cost="at most n_reference + n_current + 4000 rows, where the target predicts",
+    version=2,
 )
-def two_sample(target: Target, trial: Trial, *, rows: int = 100_000, permutations: int = 999) -> Measurement:
+def two_sample(
+    target: Target, trial: Trial, *, rows: int = 100_000, permutations: int = 999, looks: int = 1
+) -> Measurement:
     """How far the columns' distributions moved between reference and current data.
 
     Measures
@@ -39,24 +43,30 @@ def two_sample(target: Target, trial: Trial, *, rows: int = 100_000, permutation
     Why it matters
         A model is fitted to one world; where the inputs, the labels or their mix move, its tested accuracy is void.
     Options
-        rows: most rows used from each set. permutations: for the joint test.
+        rows: most rows used from each set. permutations: for the joint tests. looks: from 2 on, the current rows are
+        also watched as a stream of so many batches in time order, with one bound on false alarms for all of them.
     Returns
         shift_effect with an interval that holds for all columns at once; figures columns_moved (Holm, 5 %),
-        columns_moved_bh (false discovery rate 5 %), mmd and mmd_p (random Fourier features, linear time),
-        classifier_auc, label_shift, least_detectable (the effect seen with 80 % power); and, where the target
-        predicts, prediction_shift and accuracy_change (with an interval) with accuracy in both sets.
-        Roles: reference falls back to train, current to test. Images are compared by summary statistics (channel
-        means and contrasts, sharpness, saturation, a 4 x 4 grid of grey), which do not see a change of content.
+        columns_moved_bh (false discovery rate 5 %), mmd and mmd_p (random Fourier features), energy and energy_p
+        (random directions; both linear time, exact p-values), classifier_auc and joint_effect, joint_p over the three,
+        label_shift, least_detectable (the effect seen with 80 % power); first_alarm and alarms where looks is above 1;
+        and, where the target predicts, output_shift, prediction_shift and accuracy_change (with an interval) with
+        accuracy in both sets. Roles: reference falls back to train, current to test. Columns of images, texts and
+        sound are summary statistics; the joint tests see an embedding (random patches, hashed letters, log-mel).
     Raises
-        ProbeError when the two sets have different columns.
+        ProbeError when the two sets have different columns, or looks is below 1.
     Cost
         O(rows x columns log rows); predictions of both sets where the target predicts.
     A pass means little when
-        Columns moved jointly while each stayed in place (see mmd_p and classifier_auc), the relation between inputs and
-        labels changed, or the current data are not from where the system will be used.
+        The relation between inputs and labels changed (see shift.cause), or the current data are not from where the
+        system will be used. A joint change of rows that stay in place column by column forbids a pass from a
+        joint_effect of 0.1 on; a smaller one shows in joint_p only.
     Source
-        Gretton et al. 2012; Lopez-Paz & Oquab 2017 (arXiv:1610.06545); Massart 1990; Holm 1979.
+        Gretton et al. 2012; Szekely & Rizzo 2004; Lopez-Paz & Oquab 2017 (arXiv:1610.06545); Rabanser et al. 2019
+        (arXiv:1810.11953) on a model's outputs; Massart 1990; Holm 1979; for looks see momus.methods.looks.
     """
+    if looks < 1:
+        raise ProbeError(f"looks is {looks}", hint="Give the number of batches, 1 or more")
     rng = trial.rng
     sides = []
     for role, fallback in (("reference", "train"), ("current", "test")):
@@ -75,16 +85,22 @@ def two_sample(target: Target, trial: Trial, *, rows: int = 100_000, permutation
     trial.progress(0.3, f"{len(shift.columns)} columns compared")
     detectable = tests.least_detectable(n, m, len(shift.columns))
     note = f"{tests.as_standard_deviations(detectable):.2f} standard deviations of a normal column's mean"
+    together, hidden = joint(before, after, rng, permutations)
+    caveats = same_rows(before, after) + (hidden if shift.ci.low <= JOINT else [])
     figures = [
         Figure(name="columns_moved", value=len(shift.moved), n=len(shift.columns), note="Holm at 5 %"),
         Figure(name="columns_moved_bh", value=sum(c.q <= 0.05 for c in shift.columns), n=len(shift.columns)),
         Figure(name="least_detectable", value=detectable, note=f"seen with 80 % power: {note}"),
-        *_joint(before, after, rng, permutations),
+        *together,
         *(Figure(name="label_shift", value=c.effect, n=n + m) for c in shift.columns if c.name == "label"),
     ]
-    caveats: list[Caveat] = []
+    evidence: list[Evidence] = [*_evidence(shift)]
+    if looks > 1:
+        seen, drawn = watched(before, after, looks, rng)
+        figures, evidence = figures + seen, evidence + drawn
     try:
         figures += _predictions(target, before, after, trial)
+        figures += outputs(target, before, after, trial)
         caveats += _changed_relation(figures, "reference" in trial.data)
     except BudgetSpent:
         message = "the budget ended before both sets were predicted, so no effect on accuracy is known"
@@ -96,20 +112,8 @@ def two_sample(target: Target, trial: Trial, *, rows: int = 100_000, permutation
         "columns": len(shift.columns),
     }
     return trial.measurement(
-        shift.value, shift.ci, n + m, scope=scope, figures=figures, evidence=_evidence(shift), caveats=caveats
+        shift.value, shift.ci, n + m, scope=scope, figures=figures, evidence=evidence, caveats=caveats
     )
-
-
-def _joint(before: Samples, after: Samples, rng: np.random.Generator, permutations: int) -> list[Figure]:
-    one, two = describe.aligned(describe.describe(before), describe.describe(after))
-    a, b = (describe.filled(d.values, one.values) for d in (one, two))
-    found = tests.mmd(standardised(a, one), standardised(b, one), rng, permutations=permutations)
-    area, ci, _, _ = tell_apart(a, b, rng)
-    return [
-        Figure(name="mmd", value=found.value, n=len(a) + len(b), note="squared, Gaussian kernel, median bandwidth"),
-        Figure(name="mmd_p", value=found.p, n=len(a) + len(b), note=f"{permutations} permutations"),
-        Figure(name="classifier_auc", value=area, ci=ci, note="0.5: no classifier tells the sets apart"),
-    ]
 
 
 def _predictions(target: Target, before: Samples, after: Samples, trial: Trial) -> list[Figure]:
