@@ -66,8 +66,10 @@ def peer_draws(x: NumpyArray, name: str, severity: int, seed: int) -> dict[str, 
     old = np.random.RandomState(seed)
     h, w, _ = x.shape
     setting = severities.parameters(name, severity, small=False)
-    if name == "gaussian_noise":
+    if name in ("gaussian_noise", "speckle_noise"):
         return {"normal": old.standard_normal(x.shape)[None].astype(np.float32)}
+    if name == "spatter":
+        return {"normal": old.standard_normal(x.shape[:2])[None]}
     if name == "shot_noise":
         return {"counts": old.poisson(x / 255.0 * setting)[None]}
     if name == "impulse_noise":

@@ -1,4 +1,4 @@
-"""Known answers and properties of the 15 corruptions, without any other program."""
+"""Known answers of the 15 corruptions and properties of all of them, without any other program."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from momus.core.errors import DataError
 from momus.methods.corrupt import blur, image, noise, planes, severities
 
 SETTLED = {"defocus_blur", "zoom_blur", "brightness", "contrast", "pixelate", "jpeg_compression"}
+SETTLED |= {"gaussian_blur", "saturate"}
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -33,11 +34,12 @@ def pictures(n: int = 3, h: int = 40, w: int = 56, c: int = 3) -> np.ndarray:
 def test_the_fifteen_are_there_in_four_families() -> None:
     assert len(image.NAMES) == 15
     assert [len(m) for m in image.FAMILIES.values()] == [3, 4, 4, 4]
-    assert set(image.NAMES) == set(severities.PHOTO) == set(severities.SMALL)
-    assert all(len(v) == 5 for t in (severities.PHOTO, severities.SMALL) for v in t.values())
+    assert {*image.NAMES, *severities.EXTRA} == set(severities.PHOTO) == set(severities.SMALL)
+    assert len(severities.EXTRA) == 4 and len(severities.BAR) == 10 and len(set(image.ALL_NAMES)) == 29
+    assert all(len(v) == 5 for t in (severities.PHOTO, severities.SMALL, severities.BAR) for v in t.values())
 
 
-@pytest.mark.parametrize("name", image.NAMES)
+@pytest.mark.parametrize("name", image.ALL_NAMES)
 def test_same_seed_same_bytes_and_other_seed_other_bytes(name: str) -> None:
     x = pictures()
     before = x.copy()
@@ -48,7 +50,7 @@ def test_same_seed_same_bytes_and_other_seed_other_bytes(name: str) -> None:
     assert np.array_equal(a, c) == (name in SETTLED)
 
 
-@pytest.mark.parametrize("name", image.NAMES)
+@pytest.mark.parametrize("name", image.ALL_NAMES)
 def test_the_first_pictures_of_a_longer_batch_come_out_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     x = pictures(5)
     whole = image.corrupt(x, name, 4, rng(3))
@@ -67,14 +69,14 @@ def test_the_first_pictures_of_a_longer_batch_come_out_the_same(name: str, monke
 )
 def test_any_size_from_eight_pixels_and_any_channels(h: int, w: int, c: int, severity: int, scale: str) -> None:
     x = rng(h * w).integers(0, 256, (2, h, w, c), dtype=np.uint8)
-    for name in image.NAMES:
+    for name in image.ALL_NAMES:
         made = image.corrupt(x, name, severity, rng(), scale=scale)  # type: ignore[arg-type]
         assert made.shape == x.shape and made.dtype == np.uint8
         if c == 4:
             assert np.array_equal(made[..., 3], x[..., 3])
 
 
-@pytest.mark.parametrize("name", image.NAMES)
+@pytest.mark.parametrize("name", [n for n in image.ALL_NAMES if n not in ("saturate", "spatter")])
 def test_higher_severity_does_more_damage(name: str) -> None:
     x = pictures(4, 96, 96)
     if name == "elastic_transform":  # published amplitudes rise, and with them the mean displacement
@@ -114,7 +116,7 @@ def test_what_cannot_be_corrupted_is_refused_with_words(x: np.ndarray, name: str
 
 def test_an_empty_batch_stays_empty() -> None:
     empty = np.zeros((0, 32, 32, 3), np.uint8)
-    assert all(image.corrupt(empty, name, 1, rng()).shape == empty.shape for name in image.NAMES)
+    assert all(image.corrupt(empty, name, 1, rng()).shape == empty.shape for name in image.ALL_NAMES)
 
 
 # ---- known answers, one corruption at a time -------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from momus.methods.corrupt import image
+from momus.methods.corrupt.severities import EXTRA
 
 pytest.importorskip("imagecorruptions")
 _FILE = Path(__file__).parents[3] / "benchmarks" / "bench_corruption.py"
@@ -19,13 +20,14 @@ if not _FILE.exists():
 
 # Largest distance in grey levels, and least share of equal values. Both cut floats to bytes, they in double and we in
 # single precision: a value on the edge falls one level apart. glass_blur cuts twice.
-LIMITS = dict.fromkeys(image.NAMES, (1, 0.98)) | {
+LIMITS = dict.fromkeys((*image.NAMES, *EXTRA), (1, 0.98)) | {
     "shot_noise": (0, 1.0),
     "impulse_noise": (0, 1.0),
     "pixelate": (0, 1.0),
     "jpeg_compression": (0, 1.0),
     "glass_blur": (2, 0.98),
     "brightness": (1, 0.97),
+    "saturate": (1, 0.96),
 }
 
 
@@ -39,7 +41,7 @@ def bench() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", image.NAMES)
+@pytest.mark.parametrize("name", [*image.NAMES, *EXTRA])
 def test_pixels_agree_on_the_same_draws(bench: ModuleType, name: str) -> None:
     for x in (bench.smooth_pictures(1, 112, 112), bench.smooth_pictures(1, 80, 120)):
         gap = bench.difference(x, name)
@@ -48,7 +50,9 @@ def test_pixels_agree_on_the_same_draws(bench: ModuleType, name: str) -> None:
         assert gap["equal_share"] >= equal
 
 
-@pytest.mark.parametrize("name", ["snow", "glass_blur", "frost", "fog", "elastic_transform"])
+@pytest.mark.parametrize(
+    "name", ["snow", "glass_blur", "frost", "fog", "elastic_transform", "spatter", "speckle_noise"]
+)
 def test_our_own_chance_does_the_same_damage_on_average(bench: ModuleType, name: str) -> None:
     """With our draws instead of the peer's: mean shift and mean absolute change agree."""
     x = bench.smooth_pictures(6, 96, 96)

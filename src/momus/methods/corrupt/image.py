@@ -1,8 +1,9 @@
-"""The 15 corruptions of ImageNet-C at five severities, on batches of pictures held in memory.
+"""Corruptions of pictures at five severities, on batches held in memory.
 
-Hendrycks & Dietterich 2019, arXiv:1903.12261. Every corruption is a pair: ``draw`` takes chance from a generator,
-``apply`` is a plain function of picture, setting and draws. So the same seed gives the same bytes, the first pictures
-of a longer batch come out the same, and another program's random draws can be put in to compare pixel by pixel.
+The 15 of ImageNet-C and its 4 extra ones (Hendrycks & Dietterich 2019, arXiv:1903.12261), and the 10 of ImageNet-C-bar
+(Mintun et al. 2021, arXiv:2102.11273). Every corruption is a pair: ``draw`` takes chance from a generator, ``apply`` is
+a plain function of picture, setting and draws. So the same seed gives the same bytes, the first pictures of a longer
+batch come out the same, and another program's random draws can be put in to compare pixel by pixel.
 """
 
 from __future__ import annotations
@@ -15,16 +16,14 @@ import numpy as np
 
 from momus.core.errors import DataError
 from momus.core.samples import NumpyArray
-from momus.methods.corrupt import blur, digital, frosting, noise, severities, weather
+from momus.methods.corrupt import bar, blur, digital, extra, frosting, noise, severities, weather
 from momus.methods.corrupt.noise import Draws, Shape
-from momus.methods.corrupt.severities import FAMILIES, NAMES, Scale
+from momus.methods.corrupt.severities import ALL_FAMILIES, ALL_NAMES, CONTINUOUS, FAMILIES, NAMES, Scale
 
-__all__ = ["CORRUPTIONS", "FAMILIES", "NAMES", "Corruption", "apply", "corrupt"]
+__all__ = ["ALL_FAMILIES", "ALL_NAMES", "CORRUPTIONS", "FAMILIES", "NAMES", "Corruption", "apply", "corrupt"]
 
 LEAST_SIDE = 8
-_BLOCK = (
-    150_528  # values handled at once, one 224 x 224 x 3 picture: the working set then stays in the second-level cache
-)
+_BLOCK = 150_528  # values at once, one 224 x 224 x 3 picture: the working set then stays in the second-level cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +37,14 @@ class Corruption:
 
 
 def _pairs() -> dict[str, Corruption]:
-    rooms = {"noise": noise, "blur": blur, "weather": weather, "digital": digital}
-    return {
-        name: Corruption(
-            name, family, getattr(rooms[family], f"draw_{name}", blur.draw_nothing), getattr(rooms[family], name)
-        )
-        for family, members in FAMILIES.items()
-        for name in members
-    }
+    rooms = {"noise": noise, "blur": blur, "weather": weather, "digital": digital, "extra": extra, "bar": bar}
+    made = {}
+    for family, members in ALL_FAMILIES.items():
+        for name in members:
+            room = noise if name == "speckle_noise" else rooms[family]
+            drawing = getattr(room, f"draw_{name}", blur.draw_nothing)
+            made[name] = Corruption(name, family, drawing, getattr(room, name))
+    return made
 
 
 CORRUPTIONS: dict[str, Corruption] = _pairs()
@@ -54,7 +53,7 @@ CORRUPTIONS: dict[str, Corruption] = _pairs()
 def corrupt(
     x: NumpyArray,
     name: str,
-    severity: int,
+    severity: float,
     rng: np.random.Generator,
     *,
     scale: Scale = "auto",
@@ -65,8 +64,8 @@ def corrupt(
     Parameters
     ----------
     x : (n, h, w, c) uint8 with 1, 3 or 4 channels (a fourth, alpha, passes unchanged); any sides from 8 pixels.
-    name : one of :data:`NAMES`.
-    severity : 1 (least) to 5.
+    name : one of :data:`ALL_NAMES`.
+    severity : 1 (least) to 5; steps between only for those in ``severities.CONTINUOUS``.
     rng : all chance comes from here; equal state and input give equal bytes.
     scale : which table of parameters: ``photo`` (ImageNet-C), ``small`` (CIFAR-10-C), or ``auto``: small where the
         shorter side has fewer than 64 pixels.
@@ -99,7 +98,7 @@ def corrupt(
 def apply(
     x: NumpyArray,
     name: str,
-    severity: int,
+    severity: float,
     draws: Draws,
     *,
     scale: Scale = "auto",
@@ -112,10 +111,10 @@ def apply(
     return CORRUPTIONS[name].apply(x, severities.parameters(name, severity, small=small), draws, **extra)
 
 
-def _check(x: NumpyArray, name: str, severity: int) -> None:
+def _check(x: NumpyArray, name: str, severity: float) -> None:
     if name not in CORRUPTIONS:
-        raise DataError(f"no image corruption '{name}'", hint=f"One of: {', '.join(NAMES)}")
-    if severity not in (1, 2, 3, 4, 5):
+        raise DataError(f"no image corruption '{name}'", hint=f"One of: {', '.join(ALL_NAMES)}")
+    if not (severity in (1, 2, 3, 4, 5) or (name in CONTINUOUS and 1 < severity < 5)):
         raise DataError(f"severity {severity!r} is not one of 1, 2, 3, 4, 5")
     if x.ndim != 4 or x.dtype != np.uint8 or x.shape[-1] not in (1, 3, 4):
         raise DataError(
