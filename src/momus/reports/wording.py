@@ -51,12 +51,16 @@ _METRICS = {
     "worst_mix_drop": "lost in the worst mix",
     "records_taken": "records taken",
     "proxy_gap": "proxy gap",
+    "skill_kept": "skill kept",
     "uncovered_share": "uncovered share",
     "unbacked_claims": "claims not backed",
     "dependent_share": "rows not independent",
     "scenario_errors": "worst scenario wrong",
     "relation_violations": "worst relation broken",
     "misread_share": "photographs misread",
+    "confident_error_share": "surely wrong, worst kind",
+    "contradiction_share": "contradicts itself",
+    "badly_answered_share": "badly answered",
     "traces": "kinds of traces",
     "memorised_families": "made-up inputs learned",
     "stolen_gain": "gain over a linear model",
@@ -83,6 +87,7 @@ _PLAIN_METRICS = {
     "forward_drop": "how much worse later rows fare than the past had promised",
     "worst_mix_drop": "how much worse the model does in the worst part of the conditions that it is meant for",
     "retention": "the share of the accuracy that was kept",
+    "skill_kept": "the share of its skill above guessing that was kept",
     "records_taken": "the number of training records that a provider could read back out of the model while it stays "
     "as accurate as anybody would notice",
     "proxy_gap": "how far the stated reward overstates the true goal",
@@ -99,6 +104,10 @@ _PLAIN_METRICS = {
     "job it was never built for",
     "copy_agreement": "the share of inputs that a copy, made from the service's answers alone, answers as the original",
     "misread_share": "the share of the photographs that were misread",
+    "confident_error_share": "the share of real inputs that were answered wrongly and with confidence, in the worst "
+    "kind of input that has a name, doubtful labels left out",
+    "contradiction_share": "the share of inputs that got two different sure answers, one of which must be wrong",
+    "badly_answered_share": "the share of ordinary inputs that were answered badly",
 }
 _PASSED = {
     **dict.fromkeys(("perturbation", "physical", "reprogramming"), "not broken by"),
@@ -120,6 +129,7 @@ _NOUNS = {
     "inversion.update": "row",
     "shift": "row",
     "stealing": "row",
+    "natural": "input",
     "physical": "view",
     "physical.photographs": "photograph",
     "perturbation.characters": "text",

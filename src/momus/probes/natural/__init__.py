@@ -1,0 +1,1 @@
+"""M15 natural adversarial examples: real inputs, changed by nobody, on which a model is surely wrong."""
