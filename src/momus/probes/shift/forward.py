@@ -125,7 +125,9 @@ def _unusable(samples: Samples, blocks: int, first: int, least: int) -> Caveat |
 
 def _blocks(times: NumpyArray, blocks: int) -> list[NumpyArray]:
     """Row numbers of equal parts of sorted times; rows of one moment stay together, since neither is the later."""
-    edges = np.unique(np.searchsorted(times, times[np.linspace(0, len(times), blocks + 1).astype(int)[1:-1]]))
+    starts = np.append(np.flatnonzero(np.diff(times)) + 1, len(times))
+    ideal = np.linspace(0, len(times), blocks + 1)[1:-1]
+    edges = np.unique(starts[np.abs(starts - ideal[:, None]).argmin(axis=1)])
     return [part for part in np.split(np.arange(len(times)), edges) if len(part)]
 
 
