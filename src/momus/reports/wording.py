@@ -115,6 +115,9 @@ _PASSED = {
     **dict.fromkeys(("inversion", "membership", "stealing"), "no leak beyond the limit found by"),
 }
 _NOUNS = {
+    "corruption.sound": "clip",
+    "corruption.table": "row",
+    "corruption.text": "text",
     "supply_chain": "file",
     "dependencies": "package",
     "provider.code": "file",
@@ -154,6 +157,9 @@ _UNITS = {
     "edits": "edit",
     "pixels": "pixel",
     "rules": "rule",
+    "rows": "row",
+    "texts": "text",
+    "clips": "clip",
     "seconds": "second",
 }
 # What an attack's strength is read from comes first: where a line is cut, it is cut behind these.
