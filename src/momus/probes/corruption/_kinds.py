@@ -30,6 +30,7 @@ def few(trial: Trial, n: int, what: str, scope: Mapping[str, Scalar | None] | No
 def undecided(
     trial: Trial, n: int, code: str, message: str, scope: Mapping[str, Scalar | None] | None = None
 ) -> Measurement:
+    """A measurement that says nothing, and why."""
     caveat = Caveat(code=code, message=message, blocks="both")
     note = Table(title="Nothing measured", columns=("why",), rows=((message,),))
     ci = Interval(low=-1.0, high=1.0)

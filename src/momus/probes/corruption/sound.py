@@ -55,9 +55,9 @@ def sound(
         rate) or chrF.
     Returns
         skill_kept with a bootstrap interval over clips; figures clean_accuracy and damaged_accuracy (or clean_words and
-        so on), plain_retention, kept.<corruption>, worst_kept and cliffs. The table of costs states each severity in dB, Hz, ms,
-        bits or semitones. The clips that the worst corruption turned are attached, before and after. Where the card
-        says which corruptions occur (input.corruptions) these count, up to the severity it gives.
+        so on), plain_retention, kept.<corruption>, worst_kept and cliffs. The table of costs states each severity in
+        dB, Hz, ms, bits or semitones. The clips that the worst corruption turned are attached, before and after. Where
+        the card says which corruptions occur (input.corruptions) these count, up to the severity it gives.
     Raises
         ProbeError for data that are no sound, for a classifier's clips without labels, and for unknown corruptions,
         severities or scores.

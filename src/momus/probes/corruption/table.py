@@ -52,8 +52,8 @@ def table(
         by itself.
     Returns
         skill_kept with a bootstrap interval over rows; figures clean_accuracy and damaged_accuracy (clean_score of a
-        regressor, with clean_error, damaged_error and error_growth), plain_retention, kept.<corruption>, worst_kept, cliffs and
-        column_loss, the loss by the column that hurts most. Where the card says which corruptions occur
+        regressor, with clean_error, damaged_error and error_growth), plain_retention, kept.<corruption>, worst_kept,
+        cliffs and column_loss, the loss by the column that hurts most. Where the card says which corruptions occur
         (input.corruptions) these count, up to the severity it gives, and all others are figures only.
     Raises
         ProbeError for data that are not a labelled table and for unknown corruptions or severities.
