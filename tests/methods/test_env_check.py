@@ -1,5 +1,7 @@
 """Environments that misbehave are told from those that do not, and nobody's random numbers are touched."""
 
+# ruff: noqa: NPY002 - the shared generators are what is looked at
+
 from __future__ import annotations
 
 import random

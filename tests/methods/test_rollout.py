@@ -110,7 +110,7 @@ def test_many_games_at_once_are_the_episodes_that_one_by_one_gives(id: str, slip
     def play(**given):
         return run_episodes(
             partial(worlds.make, id, slip=slip), lambda board: int(hunter(board[None])[0]), episodes=21, max_steps=40,
-            rng=np.random.default_rng(0), after=lambda episode, env: env.performance + 1000 * len(episode.steps), **given,
+            rng=np.random.default_rng(0), after=lambda e, env: env.performance + 1000 * len(e.steps), **given,
         )  # fmt: skip
 
     (one, true, done), (many, truth, finished) = play(), play(together=hunter)

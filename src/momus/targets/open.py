@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,13 @@ def open_target(card: TargetCard, base: Path, *, allow_unsafe: bool = False, sam
     path = None if card.path is None else existing(base / card.path)
     if not allow_unsafe:
         for artifact in inside([*([] if path is None else [path]), *(existing(base / f) for f in card.files)]):
-            refuse_unless_clean(artifact)
+            refuse_unless_clean(artifact, DATA_ONLY | _read_as_data(card))
             refuse_unless_approved(artifact, card.digests)
-    opener = {
-        "sklearn": _sklearn, "torch": _torch, "onnx": _onnx, "callable": _callable, "policy": _policy,
-        "object": _object,
-    }[card.adapter]  # fmt: skip
+    openers: dict[str, Callable[..., Any]] = {
+        "sklearn": _sklearn, "torch": _torch, "onnx": _onnx, "callable": _callable, "object": _object,
+        "policy": partial(_policy, trusted=allow_unsafe),
+    }  # fmt: skip
+    opener = openers[card.adapter]
     with _importable(base):
         target = opener(card, base, path, samples)
         if samples is not None and target.info.task == "classifier":
@@ -105,12 +107,12 @@ def refuse_unless_approved(path: Path, digests: Mapping[str, str]) -> None:
         )
 
 
-def refuse_unless_clean(path: Path) -> None:
+def refuse_unless_clean(path: Path, data_only: frozenset[str] = DATA_ONLY) -> None:
     """UnsafeArtifact where the scan does not vouch for the file. Formats that cannot run code only fail as ``bad``."""
     from momus.methods.artifacts import scan
 
     report = scan(path)
-    if report.loadable or (report.verdict != "bad" and report.format in DATA_ONLY):
+    if report.loadable or (report.verdict != "bad" and report.format in data_only):
         return
     found = "; ".join(str(m.what) for m in report.marks[:3]) or "it could not be read in full"
     raise UnsafeArtifact(
@@ -137,6 +139,14 @@ def _input(card: TargetCard) -> dict[str, Any]:
         "missing": card.input.missing or None,
     }  # fmt: skip
     return {k: v for k, v in given.items() if v is not None}
+
+
+def _read_as_data(card: TargetCard) -> frozenset[str]:
+    """Formats that this target's own reader opens without the parts that could run code, unlike their usual loader.
+
+    The pickles in a policy's zip are never decoded, and every honest one holds names that no rule allows.
+    """
+    return frozenset({"stable-baselines3 policy"} if card.adapter == "policy" and card.factory is None else ())
 
 
 def _code_digest(card: TargetCard, base: Path, path: Path | None) -> str:
@@ -310,7 +320,7 @@ def _object(card: TargetCard, base: Path, path: Path | None, samples: Samples | 
     )
 
 
-def _policy(card: TargetCard, base: Path, path: Path | None, samples: Samples | None) -> Any:
+def _policy(card: TargetCard, base: Path, path: Path | None, _samples: Samples | None, *, trusted: bool = False) -> Any:
     from momus.targets.policy import policy_target
 
     act: Any = card.factory if card.factory is not None else path
@@ -326,6 +336,8 @@ def _policy(card: TargetCard, base: Path, path: Path | None, samples: Samples | 
         base=base,
         identity=_code_digest(card, base, path),
         files=tuple(str(p) for p in [path] if p),
+        options=None if card.factory is not None else dict(card.options),
+        trusted=trusted,
     )
 
 

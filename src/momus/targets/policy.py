@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +16,11 @@ from momus.core.errors import MissingExtra, TargetError
 from momus.core.samples import NumpyArray
 from momus.targets import answers
 from momus.targets.described import Described
+from momus.targets.policy_table import load_table, observation_key, save_table
+from momus.targets.policy_torch import is_module, module_policy
 from momus.targets.policy_world import World
+
+__all__ = ["PolicyTarget", "chooser", "env_maker", "load_table", "observation_key", "policy_target", "save_table"]
 
 MakeEnv = Callable[[], Any]
 Goal = Callable[[Sequence[Any], Any], float]
@@ -28,7 +30,7 @@ _REGISTERED_BY = {"momus/": "momus.worlds", "MiniGrid-": "minigrid", "BabyAI-": 
 class PolicyTarget(Described):
     """A policy that acts. Every action is checked against the environment's action space."""
 
-    def __init__(self, choose: Callable[[Any], Any], envs: Mapping[str, MakeEnv], info: TargetInfo, space: Any) -> None:
+    def __init__(self, choose: Any, envs: Mapping[str, MakeEnv], info: TargetInfo, space: Any) -> None:
         self.choose = choose
         self._envs = dict(envs)
         self._info = info
@@ -71,49 +73,36 @@ class PolicyTarget(Described):
         return action
 
 
-class QTable:
-    """Greedy actions from a table of values. An observation the table lacks gets the action that is best on average."""
+class _Together:
+    """Policies that choose for many observations at once."""
 
-    def __init__(self, keys: NumpyArray, q: NumpyArray) -> None:
-        self.rows = {str(k): i for i, k in enumerate(keys)}
-        self.q = q
-        self.fallback = int(q.mean(axis=0).argmax())
+    choose: Any
+    _info: TargetInfo
+    _space: Any
 
-    def __call__(self, observation: Any) -> int:
-        row = self.rows.get(observation_key(observation))
-        return self.fallback if row is None else int(self.q[row].argmax())
-
-
-def observation_key(observation: Any) -> str:
-    """A stable name of an observation: whole numbers by value, everything else by the sha256 of its content."""
-    if isinstance(observation, str | bool | int | np.integer):
-        return str(observation)
-    h = hashlib.sha256()
-    _digest(h, observation)
-    return h.hexdigest()[:24]
-
-
-def save_table(path: str | Path, table: Mapping[str, Sequence[float]]) -> None:
-    """Write a Q-table, observation key -> value of each action, as .npz: ``keys`` (m,) texts, ``q`` (m, actions)."""
-    keys = sorted(table)
-    np.savez_compressed(path, keys=np.array(keys), q=np.array([table[k] for k in keys], dtype=np.float64))
+    def act_together(self, observations: NumpyArray, /) -> NumpyArray:
+        """(n, ...) observations -> n actions; TargetError when one lies outside the action space."""
+        with answers.asking(self._info.name, observations, "chose actions"):
+            chosen = self.choose.together(observations)
+        actions = answers.array(self._info.name, observations, chosen)
+        outside = _outside(self._space, actions)
+        if outside is not None:
+            raise answers.bad_answer(
+                self._info.name, None, f"the action {str(outside)[:80]} is not in {self._space}",
+                "Check what act_together returns",
+            )  # fmt: skip
+        return actions
 
 
-def load_table(path: Path) -> QTable:
-    """Read a Q-table from .npz, never unpickling: ``q`` (m, actions) and ``keys`` (m,), or rows 0..m-1 without keys."""
-    try:
-        with np.load(path, allow_pickle=False) as held:
-            q = np.asarray(held["q"], dtype=np.float64)
-            keys = held["keys"] if "keys" in held else np.arange(len(q))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise TargetError(
-            f"not a Q-table: {' '.join(str(error).split())[:200]}",
-            place=str(path),
-            hint="It needs q (m, actions), keys (m,)",
-        ) from error
-    if q.ndim != 2 or not q.size or len(keys) != len(q) or not np.isfinite(q).all():
-        raise TargetError(f"the Q-table has shape {q.shape} for {len(keys)} keys, or holds NaN", place=str(path))
-    return QTable(keys, q)
+def _outside(space: Any, actions: NumpyArray) -> Any:
+    """The first action that the space does not contain, None where it contains all."""
+    if space is None:
+        return None
+    if type(space).__name__ == "Discrete" and actions.ndim == 1 and actions.dtype.kind in "iu":
+        low, high = int(space.start), int(space.start) + int(space.n)
+        bad = actions[(actions < low) | (actions >= high)]
+        return int(bad[0]) if len(bad) else None
+    return next((a for a in actions if not space.contains(a)), None)
 
 
 def env_maker(spec: Any, base: Path) -> MakeEnv:
@@ -136,11 +125,16 @@ def policy_target(
     base: str | Path = ".",
     identity: str | None = None,
     files: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+    trusted: bool = False,
 ) -> PolicyTarget:
     """A policy as a target.
 
-    ``act`` is a function of an observation, a function without arguments that returns one, an object with ``act`` or
-    ``predict`` (Stable-Baselines3), ``policy.py:act``, or the path of a Q-table .npz. ``env`` maps ``train`` and
+    ``act`` is a function of an observation, a function without arguments that returns one, an object with ``act``
+    (and ``act_together`` for many) or ``predict`` (Stable-Baselines3), a torch module, ``policy.py:act``, or a path: a
+    Q-table ``.npz``, a graph ``.onnx``, a ``.zip`` that Stable-Baselines3 saved. ``options`` say how to read a path:
+    ``output`` of a graph; ``algorithm``, ``policy``, ``policy_kwargs`` and ``deterministic`` of a zip, which is never
+    unpickled; ``trusted`` passes by the scan of its weights. ``env`` maps ``train`` and
     ``test`` to Gymnasium ids (MiniGrid's are registered when needed), ``env.py:make`` or functions; a single one serves
     as both. ``goal(trajectory, env)`` is the true performance of an episode; ``world`` says more.
 
@@ -150,23 +144,26 @@ def policy_target(
     named = dict(env) if isinstance(env, Mapping) else {"train": env, "test": env}
     if not named:
         raise TargetError("a policy needs an environment", place=f"target '{name}'", hint="Add env.test to the card")
-    choose = chooser(act, here)
     info = TargetInfo(
         name=name, task="policy", adapter="policy", digest="", modality="state", files=tuple(files), output="actions"
     )
     known = replace(world or World(), goal=goal)
-    target: PolicyTarget = known.kind(PolicyTarget)(
-        choose, {k: env_maker(v, here) for k, v in named.items()}, info, None
-    )
-    target.world = known
-    probe = target.make_env("test" if "test" in named else next(iter(named)))
-    target._space = getattr(probe, "action_space", None)
-    shape = getattr(getattr(probe, "observation_space", None), "shape", None)
+    envs = {k: env_maker(v, here) for k, v in named.items()}
+    probe = PolicyTarget(None, envs, info, None).make_env("test" if "test" in named else next(iter(named)))
+    spaces = getattr(probe, "observation_space", None), getattr(probe, "action_space", None)
+    shape = getattr(spaces[0], "shape", None)
     if callable(getattr(probe, "close", None)):
         probe.close()
+    choose = chooser(act, here, spaces, options=options, trusted=trusted, name=name)
+    kind = known.kind(PolicyTarget)
+    if callable(getattr(choose, "together", None)):
+        kind = type(kind.__name__, (_Together, kind), {"__doc__": kind.__doc__})
+    target: PolicyTarget = kind(choose, envs, info, spaces[1])
+    target.world = known
     made = digest.of_value(
         [
             identity or _identity(act, choose, here),
+            dict(options or {}),
             {k: _spec(v) for k, v in named.items()},
             {k: _spec(v) for k, v in vars(known).items()},
         ]
@@ -175,25 +172,84 @@ def policy_target(
     return target
 
 
-def chooser(act: Any, base: Path) -> Callable[[Any], Any]:
-    """A function from observation to action out of whatever stands for a policy."""
+def chooser(
+    act: Any, base: Path, spaces: tuple[Any, Any] = (None, None), *, options: Mapping[str, Any] | None = None,
+    trusted: bool = False, name: str = "policy",
+) -> Callable[[Any], Any]:  # fmt: skip
+    """A function from observation to action out of whatever stands for a policy; it has ``together`` where it can.
+
+    ``spaces`` are those of observations and actions: files and modules give numbers that only these make actions of.
+    """
     if isinstance(act, str | Path):
-        text = str(act)
-        if text.endswith(".npz"):
+        if ".py:" not in str(act) and Path(str(act)).suffix.lower() in _READERS:
             from momus.targets.files import existing
 
-            return load_table(existing(base / text))
-        act = usercode.load(text, base)
-    if callable(act) and (isinstance(act, type) or usercode.takes(act) == 0):
+            path = existing(base / str(act))
+            reader: Callable[..., Callable[[Any], Any]] = _READERS[path.suffix.lower()]
+            return reader(path, base, spaces, dict(options or {}), trusted, name)
+        act = usercode.load(str(act), base)
+    if _builds(act):
         with answers.asking("policy", None, "was built"):
             act = act()
     if callable(getattr(act, "act", None)):
-        return act.act  # type: ignore[no-any-return]
+        return _Many(act.act, act.act_together) if callable(getattr(act, "act_together", None)) else act.act
     if callable(getattr(act, "predict", None)):
-        return lambda observation: _first(act.predict(observation))
+        return _predicting(act)
+    if is_module(act):
+        return module_policy(act, spaces[1], name=name)
     if callable(act):
-        return act  # type: ignore[no-any-return]
+        many = getattr(act, "act_together", None)
+        return _Many(act, many) if callable(many) else act
     raise TargetError(f"a {type(act).__name__} is no policy", hint="Give a function from observation to action")
+
+
+def _builds(act: Any) -> bool:
+    """Whether this has to be called to get a policy: a class, or a function without arguments."""
+    if isinstance(act, type):
+        return True
+    ready = is_module(act) or any(callable(getattr(act, n, None)) for n in ("act", "predict"))
+    return callable(act) and not ready and usercode.takes(act) == 0
+
+
+class _Many:
+    """A function for one observation, with its companion for many."""
+
+    def __init__(self, one: Callable[[Any], Any], many: Callable[[NumpyArray], Any]) -> None:
+        self.one, self.together = one, many
+
+    def __call__(self, observation: Any, /) -> Any:
+        return self.one(observation)
+
+
+def _predicting(act: Any) -> Callable[[Any], Any]:
+    """A policy with ``predict``. Those of Stable-Baselines3 take one observation or many, others one."""
+    own = any(c.__module__.startswith("stable_baselines3.") for c in type(act).__mro__)
+    if own:
+        return _Many(lambda o: act.predict(o, deterministic=True)[0],
+                     lambda o: act.predict(o, deterministic=True)[0])  # fmt: skip
+    return lambda observation: _first(act.predict(observation))
+
+
+def _table(path: Path, _base: Path, _spaces: Any, _options: dict[str, Any], _trusted: bool, _name: str) -> Any:
+    return load_table(path)
+
+
+def _zip(path: Path, base: Path, spaces: Any, options: dict[str, Any], trusted: bool, _name: str) -> Any:
+    from momus.targets.policy_sb3 import sb3_policy
+
+    return sb3_policy(path, spaces, options, base=base, trusted=trusted)
+
+
+def _graph(path: Path, _base: Path, spaces: Any, options: dict[str, Any], _trusted: bool, name: str) -> Any:
+    from momus.targets.policy_onnx import onnx_policy
+
+    unknown = [k for k in options if k != "output"]
+    if unknown:
+        raise TargetError(f"a policy's graph has no option '{unknown[0]}'", place=str(path), hint="It has: output")
+    return onnx_policy(path, spaces[1], output=options.get("output"), name=name)
+
+
+_READERS: dict[str, Callable[..., Any]] = {".npz": _table, ".zip": _zip, ".onnx": _graph}
 
 
 def _first(answer: Any) -> Any:
@@ -228,6 +284,8 @@ def _registered(text: str) -> Any:
 def _identity(act: Any, choose: Any, base: Path) -> str:
     from momus.targets.callable_ import source_digest
 
+    if is_module(act):
+        return digest.of_value([str(act), digest.of_array(*(p.detach().cpu().numpy() for p in act.parameters()))])
     if isinstance(act, str | Path):
         file = usercode.code_file(str(act), base) or (base / str(act))
         return digest.of_file(file) if file.is_file() else str(act)
@@ -240,19 +298,3 @@ def _spec(value: Any) -> str:
     if isinstance(value, Path):
         return digest.of_file(value)
     return source_digest(value) if callable(value) else str(value)
-
-
-def _digest(h: Any, value: Any) -> None:
-    if isinstance(value, Mapping):
-        for key in sorted(value, key=str):
-            h.update(f"{key}=".encode())
-            _digest(h, value[key])
-    elif isinstance(value, tuple | list):
-        for item in value:
-            h.update(b",")
-            _digest(h, item)
-    elif isinstance(value, np.ndarray):
-        h.update(f"{value.dtype.str}{value.shape}".encode())
-        h.update(np.ascontiguousarray(value).tobytes())
-    else:
-        h.update(str(value).encode())

@@ -129,7 +129,7 @@ class _Improves(_Part):
             made = self.world.train(partial(self.make_env, "train"), steps, seed)
         from momus.targets.policy import chooser
 
-        return chooser(made, Path())
+        return chooser(made, Path(), (None, getattr(self, "_space", None)), name=self.info.name)
 
 
 def read_judgements(path: Path) -> list[dict[str, Any]]:
