@@ -82,8 +82,9 @@ def film(reels: Sequence[Reel], *, seconds_a_frame: float = 0.25, side: int = 26
 
 
 def storyboard(reel: Reel, count: int = 6, *, least_side: int = 120) -> tuple[Picture, ...]:
-    """``count`` shots of a reel, evenly spread from the first to the last, as pictures with their captions."""
-    chosen = np.unique(np.linspace(0, len(reel.shots) - 1, min(count, len(reel.shots))).round().astype(int))
+    """``count`` shots of a reel as pictures with captions: the first moves one by one, then the middle and the last."""
+    last = len(reel.shots) - 1
+    chosen = sorted({min(i, last) for i in [*range(count - 2), (count - 3 + last) // 2, last]})
     return tuple(
         Picture(
             caption=", ".join(f"{k} {v}".strip() for k, v in reel.shots[i].captions) or f"{reel.title}, {i}",

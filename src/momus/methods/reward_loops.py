@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from momus.core.samples import NumpyArray
-from momus.methods.rollout import Episode
+from momus.methods.rollout import Episode, plain
 
 Key = Callable[[Any], Hashable]
 
@@ -123,7 +123,7 @@ def loops(episode: Episode, key: Key = exact) -> tuple[Loop, ...]:
     """
     totals: dict[Hashable, list[Any]] = {}
     for moves in _cycles(episode, key)[0]:
-        names = [(key(episode.steps[i].observation), _plain(episode.steps[i].action)) for i in moves]
+        names = [(key(episode.steps[i].observation), plain(episode.steps[i].action)) for i in moves]
         start = min(range(len(names)), key=lambda i: repr(names[i:] + names[:i]))
         which = tuple(names[start:] + names[:start])
         entry = totals.setdefault(which, [0, 0.0])
@@ -169,9 +169,3 @@ def _jumps(rewards: NumpyArray, times: float = 10.0) -> float:
     middle = float(np.median(rewards))
     typical = float(np.median(np.abs(rewards - middle))) or float(np.abs(rewards - middle).mean())
     return float(gains[gains > middle + times * typical].sum() / gains.sum()) if typical > 0 else 0.0
-
-
-def _plain(action: Any) -> Any:
-    if isinstance(action, np.ndarray):
-        return action.item() if action.ndim == 0 else tuple(np.round(action, 3).tolist())
-    return action.item() if isinstance(action, np.generic) else action

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,13 +17,13 @@ from momus.core.probe import Trial
 from momus.core.records import Caveat, Figure
 from momus.core.samples import NumpyArray
 from momus.methods import preferences
+from momus.methods.preferences_rows import Reader, read
 from momus.methods.reward_loops import exact
 from momus.methods.rollout import Episode, noisy, random_actor, run_episode, run_episodes
 
 # Share of random moves in the episodes that a preference function is asked to compare.
 _ASKED_ABOUT = (0.0, 0.25, 0.5, 1.0)
 _MOST_PAIRS = 400
-_MOST_NUMBERS = 64
 
 Features = Callable[[Any], Mapping[str, float]]
 
@@ -74,49 +73,7 @@ def no_goal() -> Caveat:
     return Caveat(code="no-goal", message=message, blocks="both")
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """Turns episodes into rows of named numbers; the same names for all of them."""
-
-    actions: tuple[Any, ...]
-    width: int
-    named: tuple[str, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        seen = [f"mean of observation {i}" for i in range(self.width)]
-        chosen = [f"share of action {a}" for a in self.actions]
-        return (*seen, *chosen, "states met", "moves", "ended by itself", *(f"{n} at the end" for n in self.named))
-
-    def row(self, episode: Episode, features: Mapping[str, float]) -> NumpyArray:
-        states = [s.observation for s in episode.steps]
-        counts = Counter(exact(a) for a in episode.actions)
-        mean = np.mean([_flat(s)[: self.width] for s in states], axis=0) if self.width else np.zeros(0)
-        shares = [counts[a] / len(states) for a in self.actions]
-        rest = [len({exact(s) for s in states}), len(states), float(episode.steps[-1].terminated)]
-        return np.concatenate([mean, shares, rest, [float(features.get(n, 0.0)) for n in self.named]])
-
-
-def _flat(observation: Any) -> NumpyArray:
-    try:
-        return np.asarray(observation, dtype=float).ravel()
-    except (TypeError, ValueError):  # texts, dictionaries: told apart, not averaged
-        return np.zeros(0)
-
-
-def _read(episodes: Sequence[Episode], features: Sequence[Mapping[str, float]]) -> tuple[_Reader, NumpyArray]:
-    """A reader that fits these episodes, and their rows (m, p)."""
-    actions = Counter(exact(a) for e in episodes for a in e.actions)
-    width = _flat(episodes[0].steps[0].observation).size
-    reader = _Reader(
-        tuple(sorted(actions, key=repr)) if len(actions) <= 16 else (),
-        width if width <= _MOST_NUMBERS else 0,
-        tuple(sorted(features[0])),
-    )
-    return reader, np.array([reader.row(e, f) for e, f in zip(episodes, features, strict=True)])
-
-
-Compared = tuple[_Reader, NumpyArray, NumpyArray, NumpyArray]
+Compared = tuple[Reader, NumpyArray, NumpyArray, NumpyArray]
 
 
 def _compared(target: Any, environment: str, max_steps: int, features: Features) -> Compared:
@@ -140,7 +97,7 @@ def _compared(target: Any, environment: str, max_steps: int, features: Features)
             pairs[-1].append(index[seed, exact(moves)])
     _close(env)
     won = [{"a": 1.0, "b": 0.0}.get(j["better"], 0.5) for j in told]
-    return *_read(episodes, ends), np.array(pairs), np.array(won)
+    return *read(episodes, ends), np.array(pairs), np.array(won)
 
 
 def _again(target: Any, env: Any, moves: Sequence[Any], seed: int, max_steps: int) -> Episode:
@@ -176,11 +133,11 @@ def _asked(target: Any, environment: str, max_steps: int, features: Features, rn
     all_pairs = np.array([(i, j) for i in range(len(episodes)) for j in range(i)])
     pairs = all_pairs[rng.permutation(len(all_pairs))[:_MOST_PAIRS]]
     said = [target.prefer(episodes[i].steps, episodes[j].steps) for i, j in pairs]
-    return *_read(episodes, ends), pairs, np.array([1.0 if s > 0 else 0.0 if s < 0 else 0.5 for s in said])
+    return *read(episodes, ends), pairs, np.array([1.0 if s > 0 else 0.0 if s < 0 else 0.5 for s in said])
 
 
 def _learnt(
-    source: str, reader: _Reader, table: NumpyArray, pairs: NumpyArray, won: NumpyArray, features: Features,
+    source: str, reader: Reader, table: NumpyArray, pairs: NumpyArray, won: NumpyArray, features: Features,
     rng: np.random.Generator,
 ) -> Judge:  # fmt: skip
     scale, agreement = preferences.learn(table, pairs, won, rng)
