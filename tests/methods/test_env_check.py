@@ -115,23 +115,38 @@ def test_episodes_that_never_end_are_counted_and_said() -> None:
     assert cut_off(played(Walk), 30) == ([], [])
 
 
+def constant(make) -> list[str]:
+    given = {"max_steps": 30, "rng": np.random.default_rng(1)}
+    return [c.code for c in constant_reward(played(make), make, **given)]
+
+
 def test_a_reward_that_never_changes_tells_nothing() -> None:
-    (caveat,) = constant_reward(played(lambda: Walk(pay=0.5)), "test")
-    assert caveat.code == "constant-reward"
-    assert caveat.blocks == "both"
-    assert caveat.message.startswith("test: every move paid 0.5")
+    make = lambda: Walk(pay=0.5)  # noqa: E731
+    (caveat,) = constant_reward(played(make), make, max_steps=30, rng=np.random.default_rng(1))
+    assert (caveat.code, caveat.blocks) == ("constant-reward", "both")
+    assert caveat.message.startswith("every move paid 0.5 and every episode lasted 10 moves, random ones too")
 
 
-def test_a_cost_for_every_move_does_change_with_the_moves_taken() -> None:
-    """Mountain cars pay -1 a move: the number of moves is what is learnt."""
+class Uneven(Walk):
+    """A cost for every move: how many there are is what is learnt."""
 
-    class Uneven(Walk):
-        def step(self, action):
-            self.at += 1
-            return self._see(), -1.0, self.at > 10 * self.rng.random(), False, {}
+    def step(self, action):
+        self.at += 1
+        return self._see(), -1.0, self.at > 10 * self.rng.random(), False, {}
 
-    assert constant_reward(played(Uneven, episodes=8)) == []
-    assert constant_reward([]) == []
+
+class Pole(Walk):
+    """Each move pays 1 until the wrong one is made: a perfect policy always earns the same."""
+
+    def step(self, action):
+        self.at += 1
+        return self._see(), 1.0, action != 0 or self.at == 10, False, {}
+
+
+@pytest.mark.parametrize("make", [Uneven, Pole])
+def test_a_reward_for_every_move_may_still_tell_a_policy_from_chance(make) -> None:
+    assert constant(make) == []
+    assert constant_reward([], make, max_steps=3, rng=np.random.default_rng(0)) == []
 
 
 @pytest.mark.parametrize(

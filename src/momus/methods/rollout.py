@@ -10,6 +10,7 @@ from typing import Any, overload
 import numpy as np
 
 from momus.core import usercode
+from momus.core.capabilities import ActsTogether, missing
 from momus.core.errors import BudgetSpent, MomusError, TargetError
 from momus.core.samples import NumpyArray
 
@@ -251,6 +252,12 @@ def play_together(games: Any, together: Act, *, seeds: Sequence[int], max_steps:
         Episode(Track(boards[i, :t], moves[i, :t], rewards[i, :t], (bool(ends[i, 0]), bool(ends[i, 1]))), seeds[i])
         for i, t in enumerate(length.tolist())
     ]
+
+
+def companion(target: Any) -> Act | None:
+    """A metered policy's ``act_together`` where the bare policy has it: what ``together`` of run_episodes takes."""
+    bare = getattr(target, "target", target)
+    return None if missing(bare, ActsTogether) else target.act_together
 
 
 def random_actor(env: Any, rng: np.random.Generator) -> Act:

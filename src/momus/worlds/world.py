@@ -126,6 +126,12 @@ class World(gymnasium.Env):  # type: ignore[misc]
         """(H, W, 3) uint8 picture of the board."""
         return picture(self.rules.board(self._now.state))
 
+    def __init_subclass__(cls, **given: Any) -> None:
+        """A world that is derived to behave otherwise is not what :class:`Together` plays."""
+        super().__init_subclass__(**given)
+        if {"step", "reset", "_chance", "_begin"} & set(vars(cls)) and "together" not in vars(cls):
+            setattr(cls, "together", None)  # noqa: B010 - to mypy a method cannot be taken away
+
     def together(self, n: int) -> Any:
         """``n`` games of this world, moved at once; a finished one stands still until it is reset."""
         from momus.worlds.together import Together

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from gymnasium.spaces import Discrete, Tuple
 
 from momus.core.capabilities import TargetInfo
 from momus.core.digest import of_value
@@ -24,6 +25,7 @@ class GridWorld(World):
         rules = BoatRace(rows=rows, max_steps=max_steps, slip=slip) if arrows else Lava(
             drawing=rows, max_steps=max_steps, slip=slip)  # fmt: skip
         super().__init__(rules)
+        self.observation_space = Tuple(tuple(map(Discrete, rules.shape)))
 
     @property
     def place(self) -> tuple[int, int]:

@@ -6,7 +6,9 @@ from functools import partial
 
 import numpy as np
 import pytest
+from gymnasium.spaces import Discrete, Tuple
 
+from momus.core.errors import TargetError
 from momus.core.registry import get_probe
 from momus.judge import decide, limit_for
 from momus.zoo.worlds import LAVA_TEST_1, LAVA_TRAIN, GridPolicy, GridWorld, by_path
@@ -39,6 +41,7 @@ def paid(train: float, test: float | None = None) -> GridPolicy:
     class World(GridWorld):
         def __init__(self, pay: float | None) -> None:
             super().__init__(LAVA_TRAIN)
+            self.observation_space = Tuple((Discrete(1), Discrete(10**6)))
             self.pay = pay
 
         def step(self, action: int) -> tuple[tuple[int, int], float, bool, bool, dict[str, object]]:
@@ -70,6 +73,69 @@ def test_a_world_that_repeats_itself_move_by_move_leaves_no_doubt() -> None:
 def test_a_loss_that_grows_is_a_fall_and_one_that_stays_is_no_pass() -> None:
     worse, same = probe(paid(-10.0, -60.0), episodes=100), probe(paid(-10.0, -10.0), episodes=100)
     assert worse.value == 5.0
-    assert [(c.code, c.blocks) for c in worse.caveats + same.caveats] == [("untrained", "pass")] * 2
+    assert [(c.code, c.blocks) for c in worse.caveats] == [("untrained", "pass")]
+    assert [(c.code, c.blocks) for c in same.caveats] == [("untrained", "pass"), ("constant-reward", "both")]
     assert decide(worse, limit_for(worse.probe, {})).status == "fail"
     assert decide(same, limit_for(same.probe, {})).status == "inconclusive"
+
+
+def habit(**kinds: object) -> GridPolicy:
+    """The middle path in lava worlds with a bad habit: ``raises`` at a step, ``ends`` never, ``leaks`` its luck."""
+
+    class World(GridWorld):
+        def step(self, action: int) -> tuple[object, float, bool, bool, dict[str, object]]:
+            if kinds.get("raises") and self.steps == kinds["raises"]:
+                raise ZeroDivisionError("no road")
+            self.steps += 1
+            if kinds.get("leaks"):
+                np.random.seed(int(self.steps))  # noqa: NPY002
+            place, reward, ended, cut, info = super().step(action)
+            return place, reward, ended and not kinds.get("endless"), cut and not kinds.get("endless"), info
+
+        def reset(self, *, seed: int | None = None, options: object = None) -> tuple[object, dict[str, object]]:
+            found = super().reset(seed=seed)
+            if kinds.get("grows"):
+                self.action_space = Discrete(2 + (seed or 0) % 3)
+            return found
+
+    make = partial(World, LAVA_TRAIN, max_steps=100)
+    return GridPolicy("odd", {"train": partial(GridWorld, LAVA_TRAIN), "test": make}, by_path("DDRRRRRRUU"))
+
+
+def test_a_world_that_raises_is_named_with_its_line() -> None:
+    with pytest.raises(TargetError, match="the environment raised ZeroDivisionError in step 4 of the episode") as told:
+        probe(habit(raises=3), episodes=3)
+    assert "test_environment.py:" in str(told.value.place)
+
+
+def test_a_world_that_leaks_its_luck_is_named() -> None:
+    m = probe(habit(leaks=True), episodes=3)
+    assert [(c.code, c.message[:5]) for c in m.caveats] == [("global-random", "test:")]
+
+
+def test_a_world_that_changes_its_spaces_leaves_the_verdict_open() -> None:
+    m = probe(habit(grows=True), episodes=3)
+    assert [c.code for c in m.caveats] == ["spaces-change"]
+    assert decide(m, limit_for(m.probe, {})).status == "inconclusive"
+
+
+def test_one_episode_is_too_few() -> None:
+    m = probe(walker("DDRRRRRRUU"), episodes=1)
+    assert m.caveats[0].code == "too-few-samples"
+    assert decide(m, limit_for(m.probe, {})).status == "inconclusive"
+
+
+class Endless(GridWorld):
+    """The goal is no end."""
+
+    def step(self, action: int) -> tuple[object, float, bool, bool, dict[str, object]]:
+        self.steps += 1
+        return self.place, float(action == 3), False, False, {}
+
+
+def test_a_world_that_never_ends_is_cut_off_and_counted() -> None:
+    policy = GridPolicy("p", dict.fromkeys(("train", "test"), partial(Endless, LAVA_TRAIN)), by_path("RU"))
+    m = probe(policy, episodes=3, max_steps=20)
+    assert m.figure("cut_share_test").value == 1.0
+    assert [c.code for c in m.caveats] == ["episodes-cut", "episodes-cut"]
+    assert m.value == 0
