@@ -13,6 +13,7 @@ import csv
 import importlib.util
 import io
 import zipfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def train_by_row() -> Samples:
 def test_by_row() -> Samples:
     """The other half of the same rows."""
     return _samples(_by_row()[1], grouped=False)
+
+
+def years() -> Samples:
+    """All rows with their year as their time, to be asked another question: is anything of the Charlson index there?"""
+    names, values = _table()
+    rows = _samples(np.arange(len(values)))
+    ill = values[:, names["Charlson>0"]].astype(np.int64)
+    return replace(rows, y=ill, classes=("none", "some"), time=values[:, names["YEAR_t"]])
 
 
 def table_path() -> Path:
