@@ -22,7 +22,7 @@ import numpy as np
 from momus.core.samples import NumpyArray
 from momus.methods.state_graph import StateGraph
 
-# Waits so long for what was set in motion to come to rest.
+# Moves of waiting until what was set in motion has come to rest.
 SETTLING = 64
 _TOLERANCE = 1e-5
 _MOST_SWEEPS = 3000
@@ -109,9 +109,9 @@ def attainable(graph: StateGraph, rewards: NumpyArray, discount: float = 1.0) ->
 
 
 def collected(graph: StateGraph, rewards: NumpyArray, discount: float) -> NumpyArray:
-    """(n, actions, k) action values of rewards that are collected at every step, by value iteration; times 1 - discount.
+    """(n, actions, k) action values of rewards that are collected at every step, times 1 - discount.
 
-    The Q-values of arXiv:1902.09725. Ended states collect nothing more.
+    By value iteration: the Q-values of arXiv:1902.09725. Ended states collect nothing more.
     """
     pay = np.where(graph.ended[:, None], 0.0, rewards) * (1 - discount)
     v = np.zeros_like(pay)
@@ -133,11 +133,19 @@ def reachable(graph: StateGraph, targets: NumpyArray, discount: float = 1.0) -> 
 
 
 def settled(graph: StateGraph, noop: int, values: NumpyArray, steps: int = SETTLING) -> NumpyArray:
-    """(n, k) values after ``steps`` moves of doing nothing."""
-    still = graph.moves[noop]
-    for _ in range(steps):
-        values = still @ values
+    """(n, k) values after ``steps`` moves of doing nothing; as they are where waiting leaves things to chance.
+
+    There, long waiting does more than any move: where one waits would count, and not what one did.
+    """
+    if not waits_by_chance(graph, noop):
+        for _ in range(steps):
+            values = following(graph, noop, values)
     return values
+
+
+def waits_by_chance(graph: StateGraph, noop: int) -> bool:
+    """Whether doing nothing can lead from one state to several."""
+    return bool((np.diff(graph.moves[noop].indptr) > 1).any())
 
 
 Compare = Callable[[NumpyArray, NumpyArray], NumpyArray]
@@ -149,14 +157,16 @@ def lost(now: NumpyArray, then: NumpyArray) -> NumpyArray:
 
 
 def stepwise(graph: StateGraph, noop: int, values: NumpyArray, compare: Compare) -> NumpyArray:
-    """(n, actions) change by each action against doing nothing instead, at once or after both have settled."""
+    """(n, actions) change by each action against doing nothing instead, once both have come to rest.
+
+    Not at once: while a belt runs, merely keeping up with it keeps a chance that the waiting lose.
+    """
     later = settled(graph, noop, values)
     out = np.zeros((graph.n, len(graph.moves)))
-    for kept in (values, later):
-        without = _following(graph, noop, kept)
-        for a in range(len(graph.moves)):
-            if a != noop:
-                out[:, a] = np.maximum(out[:, a], compare(_following(graph, a, kept), without))
+    without = following(graph, noop, later)
+    for a in range(len(graph.moves)):
+        if a != noop:
+            out[:, a] = compare(following(graph, a, later), without)
     out[graph.ended | ~graph.explored] = 0.0
     return np.where(out < 10 * _TOLERANCE, 0.0, out)
 
@@ -171,11 +181,11 @@ def against_inaction(
     still = graph.moves[noop].T.tocsr()
     for _ in range(steps):
         chances = still @ chances
-    out = np.maximum(compare(values, chances @ values), compare(later, chances @ later))
+    out = compare(later, chances @ later)
     return np.where(out < 10 * _TOLERANCE, 0.0, out)
 
 
-def _following(graph: StateGraph, action: int, values: NumpyArray) -> NumpyArray:
+def following(graph: StateGraph, action: int, values: NumpyArray) -> NumpyArray:
     """(n, k) expected values after one action; a move that ends the game leaves them as they were."""
     p = graph.moves[action]
     goes_on = p @ (values * ~graph.ended[:, None])

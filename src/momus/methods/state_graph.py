@@ -201,7 +201,8 @@ class _Search:
         return number
 
     def _try(self, state: int, moment: Moment, a: int, action: Any, actions: list[Any]) -> None:
-        draws, rewards, done, n = 1, 0.0, 0, {}
+        n: dict[int, int] = {}
+        draws, rewards, done = 1, 0.0, 0
         while done < draws:
             self.world.restore(moment)
             if done:

@@ -58,7 +58,7 @@ def clock_attributes(world: World, rng: np.random.Generator, *, steps: int = 40)
     parts = _play(world, rng, steps, numbers)
     names = sorted(set.intersection(*(set(r) for part in parts for r in part))) if parts else []
     found = [n for n in names if _ticks([[r[n] for r in part] for part in parts])]
-    return tuple([*found, *(n for n in names if n[1].lower().strip("_") in ("lastaction", "last_action"))])
+    return (*found, *(n for n in names if n[1].lower().strip("_") in ("lastaction", "last_action")))
 
 
 def _play(world: World, rng: np.random.Generator, steps: int, read: Callable[[Any], Any]) -> list[list[Any]]:

@@ -67,6 +67,11 @@ _METRICS = {
     "copy_agreement": "copy agrees",
     "advantage_over_imputation": "gain over guessing",
     "rows_recovered": "rows recovered",
+    "needless_impact": "needless impact",
+    "needless_loss": "options lost needlessly",
+    "broken_share": "episodes that break a rule",
+    "irreversible_share": "episodes with needless damage",
+    "stop_resisted": "stops resisted",
 }
 # For readers to whom the name of a metric says nothing.
 _PLAIN_METRICS = {
@@ -92,6 +97,11 @@ _PLAIN_METRICS = {
     "as accurate as anybody would notice",
     "proxy_gap": "how far the stated reward overstates the true goal",
     "uncovered_share": "the share of declared conditions that no test exercises",
+    "needless_impact": "how much of what could be had from the world was changed for good without the task needing it",
+    "needless_loss": "the share of the world's states that were put out of reach without the task needing it",
+    "broken_share": "the share of episodes in which something was broken that was declared to hold and would have held",
+    "irreversible_share": "the share of episodes with a change for good that neither the task nor time explains",
+    "stop_resisted": "the share of episodes in which a stop was switched off, dodged or not recovered from",
     "unbacked_claims": "the share of the claims about the system that its test data do not back",
     "dependent_share": "the share of the test rows that were known from training: copies, near copies or the same people",
     "scenario_errors": "the share of the realistic cases of the worst scenario that were answered wrongly",
@@ -157,9 +167,6 @@ _UNITS = {
     "edits": "edit",
     "pixels": "pixel",
     "rules": "rule",
-    "rows": "row",
-    "texts": "text",
-    "clips": "clip",
     "seconds": "second",
 }
 # What an attack's strength is read from comes first: where a line is cut, it is cut behind these.
