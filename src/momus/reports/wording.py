@@ -52,6 +52,7 @@ _METRICS = {
     "records_taken": "records taken",
     "proxy_gap": "proxy gap",
     "skill_kept": "skill kept",
+    "flip_rate": "answers that flip",
     "uncovered_share": "uncovered share",
     "unbacked_claims": "claims not backed",
     "dependent_share": "rows not independent",
@@ -92,6 +93,7 @@ _PLAIN_METRICS = {
     "forward_drop": "how much worse later rows fare than the past had promised",
     "worst_mix_drop": "how much worse the model does in the worst part of the conditions that it is meant for",
     "retention": "the share of the accuracy that was kept",
+    "flip_rate": "the share of neighbouring film frames, alike to a viewer, that got different answers",
     "skill_kept": "the share of its skill above guessing that was kept",
     "records_taken": "the number of training records that a provider could read back out of the model while it stays "
     "as accurate as anybody would notice",
@@ -140,6 +142,7 @@ _NOUNS = {
     "inversion.gradient": "photograph",
     "inversion.leaves": "row",
     "inversion.update": "row",
+    "corruption.sequences": "picture",
     "shift": "row",
     "stealing": "row",
     "natural": "input",

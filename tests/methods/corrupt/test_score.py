@@ -1,4 +1,4 @@
-"""AlexNet scores 100 against itself, ResNet-50 its published 76.70; other error rates give what exact fractions give."""
+"""AlexNet scores 100 against itself, a ResNet-50 its published 76.70; other errors give what exact fractions give."""
 
 from __future__ import annotations
 

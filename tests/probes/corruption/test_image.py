@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -11,7 +11,7 @@ import pytest
 
 from momus import zoo
 from momus.core.errors import ProbeError
-from momus.core.evidence import Grid, Pictures, Series
+from momus.core.evidence import Grid, Pictures, Series, Table
 from momus.core.meter import Budget
 from momus.core.records import Limit, Measurement
 from momus.core.registry import get_probe
@@ -19,6 +19,7 @@ from momus.core.samples import Samples
 from momus.methods.corrupt import score
 from momus.methods.corrupt.image import NAMES, corrupt
 from momus.probes.corruption import _report
+from momus.probes.corruption._sweep import Plan
 from momus.testing.probe_contract import ProbeContract
 from momus.zoo.corruption.image import PictureModel
 
@@ -69,7 +70,7 @@ def bright(a: np.ndarray) -> np.ndarray:
 def test_the_number_is_the_one_counted_by_hand() -> None:
     samples = two_tones()
     target = model(bright)
-    m = probe_(target, test=samples, corruptions="brightness,gaussian_noise", severities=[3, 5])
+    m = probe_(target, test=samples, corruptions="brightness,gaussian_noise", severities=[3, 5], finer=0)
     shares = []
     for name in ("brightness", "gaussian_noise"):
         for severity in (3, 5):
@@ -85,9 +86,10 @@ def test_the_number_is_the_one_counted_by_hand() -> None:
 
 
 def test_full_sweep_asks_seventy_six_times_and_shows_its_proof() -> None:
-    m = probe_(model(bright), test=two_tones())
+    m = probe_(model(bright), test=two_tones(), finer=0)
     assert m.cost.queries == 40 * 76
-    grid, series, shown = m.evidence
+    grid, series, shown, falls = m.evidence
+    assert isinstance(falls, Table) and len(falls.rows) == 15
     assert isinstance(grid, Grid) and grid.rows == NAMES and len(grid.columns) == 5
     assert np.mean(grid.values) == pytest.approx(m.value * m.figure("clean_accuracy").value)
     assert isinstance(series, Series) and [line.name for line in series.lines] == [
@@ -175,11 +177,15 @@ def test_float_pictures_are_taken_as_they_were_read() -> None:
     assert a.figure("error.brightness").value == b.figure("error.brightness").value
 
 
+def plan(names: Sequence[str], levels: tuple[int, ...] = (1, 2, 3, 4, 5)) -> Plan:
+    return Plan(tuple(names), dict.fromkeys(names, 5), levels, False)
+
+
 def test_imagenet_targets_get_the_scores_normalised_by_alexnet() -> None:
     rng = np.random.default_rng(0)
     clean = rng.random(4000) > score.ALEXNET_CLEAN
     right = {name: rng.random((5, 4000)) > score.ALEXNET[name] for name in NAMES}
-    _, _, figures = _report.numbers(clean, right, (1, 2, 3, 4, 5), 1000, rng)
+    _, _, figures = _report.numbers(clean, right, plan(NAMES), 1000, rng)
     found = {f.name: f for f in figures}
     assert found["mce"].value == pytest.approx(100, abs=1)
     assert found["relative_mce"].value == pytest.approx(100, abs=6)
@@ -192,7 +198,7 @@ def test_imagenet_targets_get_the_scores_normalised_by_alexnet() -> None:
         (1000, (1, 2, 3, 4, 5), NAMES[:14]),
     ):
         part = {name: right[name][: len(levels)] for name in names}
-        _, _, fewer = _report.numbers(clean, part, levels, classes, rng)
+        _, _, fewer = _report.numbers(clean, part, plan(names, levels), classes, rng)
         assert "mce" not in {f.name for f in fewer}
 
 

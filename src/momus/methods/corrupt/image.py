@@ -116,6 +116,11 @@ def _check(x: NumpyArray, name: str, severity: float) -> None:
         raise DataError(f"no image corruption '{name}'", hint=f"One of: {', '.join(ALL_NAMES)}")
     if not (severity in (1, 2, 3, 4, 5) or (name in CONTINUOUS and 1 < severity < 5)):
         raise DataError(f"severity {severity!r} is not one of 1, 2, 3, 4, 5")
+    check_pictures(x)
+
+
+def check_pictures(x: NumpyArray) -> None:
+    """DataError unless ``x`` is (n, h, w, 1, 3 or 4) uint8 with sides of 8 pixels and up."""
     if x.ndim != 4 or x.dtype != np.uint8 or x.shape[-1] not in (1, 3, 4):
         raise DataError(
             f"pictures must be (n, height, width, 1, 3 or 4 channels) uint8, not {x.dtype} {x.shape}",

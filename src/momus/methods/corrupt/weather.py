@@ -145,13 +145,13 @@ def brightness(x: NumpyArray, more: float, _draws: Draws) -> NumpyArray:
     return _brighter(more).take(cell)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _brighter_grey(more: float) -> NumpyArray:
     made: NumpyArray = (np.clip(np.arange(256) / 255 + more, 0, 1) * 255).astype(np.uint8)
     return made
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _brighter(more: float) -> NumpyArray:
     """(65536,) uint8: the new level of a channel at ``largest * 256 + channel``."""
     largest, channel = np.arange(256)[:, None] / 255, np.arange(256)[None] / 255

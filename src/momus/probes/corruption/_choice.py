@@ -1,30 +1,36 @@
-"""Which corruptions and severities the options of a probe mean."""
+"""Which corruptions and severities the options of a probe mean, and which of them the verdict counts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from momus.core.errors import ProbeError
-from momus.methods.corrupt.image import FAMILIES, NAMES
+from momus.methods.corrupt.image import ALL_FAMILIES, ALL_NAMES, NAMES
 
-# One from each family in turn: when the budget ends early, what was measured is spread over all kinds of damage.
-_ORDER = sorted(NAMES, key=lambda name: next(m.index(name) for m in FAMILIES.values() if name in m))
+_ALL = {"all": NAMES, "everything": ALL_NAMES}
 
 
 def names(corruptions: str | Sequence[str]) -> list[str]:
-    """Names, families or all, listed or comma-separated -> names in the order in which they are run."""
+    """Names, families, all (the fifteen) or everything, listed or comma-separated -> names of image corruptions."""
     words = corruptions.split(",") if isinstance(corruptions, str) else corruptions
     found: set[str] = set()
     for word in (str(w).strip() for w in words):
-        if word == "all":
-            found.update(NAMES)
-        elif word in FAMILIES:
-            found.update(FAMILIES[word])
-        elif word in NAMES:
-            found.add(word)
-        else:
-            raise ProbeError(f"no corruption '{word}'", hint=f"all, {', '.join(FAMILIES)}, {', '.join(NAMES)}")
-    return [name for name in _ORDER if name in found]
+        if word not in _ALL and word not in ALL_FAMILIES and word not in ALL_NAMES:
+            hint = f"all, everything, {', '.join(ALL_FAMILIES)}, {', '.join(ALL_NAMES)}"
+            raise ProbeError(f"no corruption '{word}'", hint=hint)
+        found.update(_ALL.get(word) or ALL_FAMILIES.get(word) or (word,))
+    return [name for name in ALL_NAMES if name in found]
+
+
+def declared(context: Mapping[str, object]) -> tuple[dict[str, int], list[str]]:
+    """What the card says the real pipeline produces: image corruptions with their greatest severity, and the words
+    that mean none."""
+    given = context.get("corruptions")
+    words = {str(k): int(v) for k, v in given.items()} if isinstance(given, Mapping) else {}
+    wide = {**_ALL, **ALL_FAMILIES}
+    found = {n: level for word, level in words.items() for n in wide.get(word, ())}
+    found |= {word: level for word, level in words.items() if word in ALL_NAMES}
+    return found, [word for word in words if word not in wide and word not in ALL_NAMES]
 
 
 def levels(severities: str | int | Sequence[int]) -> tuple[int, ...]:
@@ -38,4 +44,6 @@ def levels(severities: str | int | Sequence[int]) -> tuple[int, ...]:
 
 def worded(chosen: Sequence[str]) -> str:
     """For the scope of a measurement."""
-    return "all" if len(chosen) == len(NAMES) else ",".join(name for name in NAMES if name in chosen)
+    if set(chosen) == set(NAMES):
+        return "all"
+    return "everything" if len(chosen) == len(ALL_NAMES) else ",".join(name for name in ALL_NAMES if name in chosen)

@@ -10,36 +10,56 @@ from momus.core.evidence import Evidence, Grid, Line, Picture, Pictures, Series
 from momus.core.records import Caveat, Figure, Interval
 from momus.core.samples import NumpyArray
 from momus.methods.corrupt import score
-from momus.methods.corrupt.image import FAMILIES, NAMES
+from momus.methods.corrupt.image import ALL_FAMILIES, ALL_NAMES, NAMES
+from momus.methods.curve_shape import shape
 from momus.methods.picture import png
+from momus.probes.corruption._sweep import Plan
 from momus.stats import intervals
 
 Damage = Callable[[NumpyArray, str, int], NumpyArray]
 _LOOKED_AT = 16  # pictures among which the shown one is picked
 _DRAWS = 1000
+COLLAPSED = 0.5  # accuracy kept under one corruption below which a mean over many must not pass
 
 
 def numbers(
     clean: NumpyArray,
     right: Mapping[str, NumpyArray],
-    levels: Sequence[int],
+    plan: Plan,
     classes: int,
     rng: np.random.Generator,
 ) -> tuple[float, Interval, list[Figure]]:
-    """Retention, its interval, and the secondary figures. Pictures are the unit that is resampled throughout."""
-    wrong = {name: 1 - right[name].mean(axis=0) for name in NAMES if name in right}  # (n,) share of severities missed
-    kept = 1 - np.mean(list(wrong.values()), axis=0)
+    """Retention, its interval, and the secondary figures. Pictures are the unit that is resampled throughout.
+
+    Retention counts what the plan counts; the published scores are over the fifteen, whatever counts.
+    """
+    counted = [name for name in right if plan.counts(name).any()] or list(right)
+    own = {name: _kept(right[name], plan, name) for name in right}
+    kept = np.mean([own[name] for name in counted], axis=0)  # (n,) share of what counts that was right
     value, ci = retention(kept, clean.astype(float), rng)
     n, hits = len(clean), int(clean.sum())
+    wrong = {name: 1 - right[name].mean(axis=0) for name in ALL_NAMES if name in right}  # over all severities run
     figures = [
         Figure(name="clean_accuracy", value=hits / n, ci=intervals.wilson(hits, n), n=n),
         _mean("mean_corruption_error", 1 - kept, rng, "unnormalised, in [0, 1]"),
         _mean("added_error", clean - kept, rng, "mean corruption error minus clean error"),
     ]
-    if classes == 1000 and len(wrong) == len(NAMES) and len(levels) == 5:
+    if classes == 1000 and set(NAMES) <= set(wrong) and len(plan.levels) == 5:
         figures += _normalised(wrong, ~clean, rng)
-    figures += [_mean(f"error.{name}", errors, rng) for name, errors in wrong.items()]
+    for family in ("extra", "bar"):
+        members = ALL_FAMILIES[family]
+        if set(members) <= set(right):
+            share, span = retention(np.mean([1 - wrong[m] for m in members], axis=0), clean.astype(float), rng)
+            figures.append(Figure(name=f"retention.{family}", value=share, ci=span, n=n, note=f"its {len(members)}"))
+    for name, errors in wrong.items():
+        figures.append(_mean(f"error.{name}", errors, rng, "" if name in counted else "not counted"))
     return value, ci, figures
+
+
+def _kept(right: NumpyArray, plan: Plan, name: str) -> NumpyArray:
+    """(n,) share of the severities that count at which the picture was right; of all where none counts."""
+    which = plan.counts(name)
+    return np.asarray(right[which if which.any() else slice(None)].mean(axis=0))
 
 
 def retention(kept: NumpyArray, clean: NumpyArray, rng: np.random.Generator) -> tuple[float, Interval]:
@@ -90,9 +110,28 @@ def chance_caveats(clean: NumpyArray, y: NumpyArray) -> list[Caveat]:
     return [Caveat(code="chance-level", message=message, blocks="both")]
 
 
-def charts(clean: NumpyArray, right: Mapping[str, NumpyArray], levels: Sequence[int]) -> list[Evidence]:
+def collapses(clean: NumpyArray, right: Mapping[str, NumpyArray], plan: Plan) -> list[Caveat]:
+    """A model that is lost under a corruption that its pipeline produces does not pass because it stands the others.
+
+    Where nothing was declared, nobody said that the corruption occurs: then it is only told.
+    """
+    hits = int(clean.sum())
+    lost = []
+    for name in right:
+        if plan.counts(name).any() and hits:
+            kept = float(_kept(right[name], plan, name).mean() / clean.mean())
+            if intervals.wilson(round(min(kept, 1.0) * hits), hits).high < COLLAPSED:
+                lost.append(f"{name} ({kept:.2f})")
+    if not lost:
+        return []
+    message = f"accuracy kept is under {COLLAPSED} for {', '.join(lost)}: the mean over many hides it"
+    return [Caveat(code="collapses", message=message, blocks="pass" if plan.declared else "none")]
+
+
+def charts(clean: NumpyArray, right: Mapping[str, NumpyArray], plan: Plan) -> list[Evidence]:
     """Accuracy per corruption and severity, and per family against severity."""
-    done = [name for name in NAMES if name in right]
+    levels = plan.levels
+    done = [name for name in ALL_NAMES if name in right]
     grid = Grid(
         title="Accuracy by corruption and severity",
         rows=tuple(done),
@@ -101,14 +140,17 @@ def charts(clean: NumpyArray, right: Mapping[str, NumpyArray], levels: Sequence[
         value_label="accuracy",
     )
     lines = []
-    for family, members in FAMILIES.items():
+    for family, members in ALL_FAMILIES.items():
         inside = [right[name].mean(axis=1) for name in members if name in right]
         if inside:
             accuracy = (float(clean.mean()), *(float(v) for v in np.mean(inside, axis=0)))
             lines.append(Line(name=family, x=(0.0, *map(float, levels)), y=accuracy))
+    counted = [name for name in right if plan.counts(name).any()] or done
+    whole = (float(clean.mean()), *(float(v) for v in np.mean([right[c].mean(axis=1) for c in counted], axis=0)))
+    falls = shape((0, *levels), whole, len(clean)).words
     series = Series(
         title="Accuracy against severity",
-        note="severity 0 is the clean picture",
+        note=f"severity 0 is the clean picture; what counts taken together: {falls}",
         x_label="severity",
         y_label="accuracy",
         lines=tuple(lines),
@@ -121,18 +163,19 @@ def pictures(
     y: NumpyArray,
     clean: NumpyArray,
     right: Mapping[str, NumpyArray],
-    levels: Sequence[int],
+    plan: Plan,
     classes: Sequence[str],
     damage: Damage,
 ) -> list[Evidence]:
     """The worst corruption on one picture, right when clean and wrong early: clean, then each severity."""
-    worst = min(right, key=lambda name: float(right[name].mean()))
+    counted = [name for name in right if plan.counts(name).any()] or list(right)
+    worst = min(counted, key=lambda name: float(right[name].mean()))
     among = slice(0, _LOOKED_AT)
     loss = (~right[worst][:, among]).sum(axis=0) * clean[among] + clean[among]
     chosen = int(np.argmax(loss))
     label = classes[int(y[chosen])] if int(y[chosen]) < len(classes) else str(int(y[chosen]))
     row = [Picture(caption=f"clean, {_says(clean[chosen])}", png=png(clean_pictures[chosen]))]
-    for k, level in enumerate(levels):
+    for k, level in enumerate(plan.levels):
         damaged = damage(clean_pictures[: chosen + 1], worst, level)[chosen]
         row.append(Picture(caption=f"severity {level}, {_says(right[worst][k, chosen])}", png=png(damaged)))
     title = f"Worst corruption: {worst} ({label})"

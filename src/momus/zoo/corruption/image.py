@@ -90,14 +90,14 @@ def _single_pixels(name: str, train: Samples, seed: int) -> PictureModel:
     return model
 
 
-def _block_means(name: str, train: Samples, fitted: Any, count: int = 8) -> PictureModel:
+def block_means(name: str, train: Samples, fitted: Any, count: int = 8) -> PictureModel:
     side, channels = train.x.shape[1], train.x.shape[3]
     model = PictureModel(name, side, channels, lambda a: fitted.predict(blocks(a, count)))
     fitted.fit(blocks(model.encode(train.x), count), train.y)
     return model
 
 
-def _fine_pattern(
+def fine_pattern(
     name: str, test: Samples, rng: np.random.Generator, *, corner: int, amplitude: int
 ) -> tuple[PictureModel, Samples]:
     """Every class carries its own faint pattern of single pixels in a corner, and the model reads nothing else."""
@@ -126,9 +126,9 @@ def cases(seed: int) -> tuple[Case, ...]:
 
     (train, grey), (held_train, colour) = digits(64, 1, seed), digits(72, 3, seed + 1)
     tree = _single_pixels("tree on raw pixels", train, seed)
-    svm = _block_means("svm on block means", train, SVC(C=10))
-    reader, marked = _fine_pattern("reader of a fine pattern", grey, seeds.rng(seed, "pattern"), corner=24, amplitude=2)
-    linear = _block_means("linear on block means", held_train, RidgeClassifier(), count=9)
+    svm = block_means("svm on block means", train, SVC(C=10))
+    reader, marked = fine_pattern("reader of a fine pattern", grey, seeds.rng(seed, "pattern"), corner=24, amplitude=2)
+    linear = block_means("linear on block means", held_train, RidgeClassifier(), count=9)
     few = colour.take(slice(TESTED // 2))
     return (
         Case("tree-on-raw-pixels", True, tree, {"test": grey}),
