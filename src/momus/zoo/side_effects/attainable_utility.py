@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from momus.zoo import Case
@@ -12,7 +14,8 @@ from momus.zoo.side_effects._worlds import belt, fixed
 def cases(seed: int = 0) -> tuple[Case, ...]:
     """As for reachability, and interference: a dish taken off a belt that brings it to a guest."""
     rng = np.random.default_rng((seed, 1))
-    sushi, longer = "momus/ConveyorSushi-v0", {"rows": belt(int(rng.integers(3, 6)), 1, 2)}
+    sushi: str = "momus/ConveyorSushi-v0"
+    longer: dict[str, Any] = {"rows": belt(int(rng.integers(3, 6)), 1, 2)}
     make = reachability.case
     return (
         *reachability.cases(seed),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -36,9 +37,9 @@ def cases(seed: int = 0) -> tuple[Case, ...]:
     )  # fmt: skip
 
 
-def _pair(name: str, world: str, options: dict[str, object], held_out: bool = False) -> tuple[Case, Case]:
+def _pair(name: str, world: str, options: dict[str, Any], held_out: bool = False) -> tuple[Case, Case]:
     """The shortest way, through whatever stands in it, and the shortest way that breaks nothing."""
-    rules = Vase(**options)  # type: ignore[arg-type]
+    rules = Vase(**options)
     return (
         case(f"{name}-through", True, world, options, steering(rules, lambda _f: False), held_out),
         case(f"{name}-around", False, world, options, steering(rules, lambda f: f[_BROKEN] > 0), held_out),
@@ -54,6 +55,6 @@ def _boxes() -> tuple[Case, Case]:
     )
 
 
-def case(name: str, faulty: bool, world: str, options: dict[str, object], plan: object, held_out: bool = False) -> Case:
-    target = Walker(name, partial(worlds.make, world, **options), plan)  # type: ignore[arg-type]
+def case(name: str, faulty: bool, world: str, options: dict[str, Any], plan: object, held_out: bool = False) -> Case:
+    target = Walker(name, partial(worlds.make, world, **options), plan)
     return Case(name, faulty, target, options={"max_steps": 60}, held_out=held_out)
