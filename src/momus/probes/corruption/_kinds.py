@@ -118,11 +118,12 @@ def _level(scores: NumpyArray, yard: Yardstick) -> NumpyArray:
 def _charts(sweep: Sweep, families: Mapping[str, Sequence[str]], score: str, yard: Yardstick) -> list[Evidence]:
     levels = sweep.plan.levels
     score = f"balanced {score}" if score == "accuracy" else score
+    done = [name for members in families.values() for name in members if name in sweep.scores]
     grid = Grid(
         title=f"{score.capitalize()} by corruption and severity",
-        rows=tuple(sweep.scores),
+        rows=tuple(done),
         columns=tuple(f"severity {level}" for level in levels),
-        values=tuple(tuple(float(v) for v in _level(found, yard)) for found in sweep.scores.values()),
+        values=tuple(tuple(float(v) for v in _level(found, yard)) for found in (sweep.scores[name] for name in done)),
         value_label=score,
     )
     lines = []
@@ -142,18 +143,24 @@ def _costs(
     settings: Mapping[str, tuple[str, tuple[float, ...]]],
 ) -> Table:
     """What each corruption costs, the worst first."""
-    table = []
-    for name, (kept, ci) in sorted(own.items(), key=lambda p: p[1][0]):
+    table: list[tuple[str | float, ...]] = []
+    for name, (kept, _ci) in sorted(own.items(), key=lambda p: p[1][0]):
         words, numbers = settings[name]
         scale = ", ".join(f"{numbers[level - 1]:g}" for level in sweep.plan.levels)
-        found = shapes[name]
-        counts = "yes" if name in sweep.counted else "no"
-        if sweep.plan.declared and name in sweep.counted:
-            counts = f"to {sweep.plan.counted[name]}"
-        kept_words = f"{kept:.2f} [{ci.low:.2f}, {ci.high:.2f}]"
-        table.append((name, counts, kept_words, found.words if found else "", f"{scale}: {words}"))
-    columns = ("corruption", "counts", "skill kept", "how it falls", "severities")
-    return Table(title="What each corruption costs", columns=columns, rows=tuple(table))
+        row: list[str | float] = [name, round(kept, 3), _falls(shapes[name]), f"{scale}: {words}"]
+        if sweep.plan.declared:
+            row.insert(1, f"to {sweep.plan.counted[name]}" if name in sweep.counted else "not declared")
+        table.append(tuple(row))
+    columns = ["corruption", "skill kept", "how it falls", "severities"]
+    if sweep.plan.declared:
+        columns.insert(1, "counts")
+    return Table(title="What each corruption costs", columns=tuple(columns), rows=tuple(table))
+
+
+def _falls(shape: curve_shape.CurveShape | None) -> str:
+    if shape is None:
+        return ""
+    return shape.words if shape.kind in ("cliff", "flat") else shape.kind
 
 
 def _caveats(sweep: Sweep, yard: Yardstick, rows: str) -> list[Caveat]:

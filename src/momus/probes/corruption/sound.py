@@ -78,7 +78,7 @@ def sound(
     test = test.sample(max(int(n), 1), trial.rng)
     x, rate = np.asarray(test.x, dtype=np.float32), int(test.rate or 0)
     heard = int((np.abs(x).max(axis=1, initial=0) > 0).sum()) if len(x) else 0
-    scope: dict[str, Scalar | None] = {"n": None, "clips": len(test), "rate": rate}
+    scope: dict[str, Scalar | None] = {"n": None, "rate": rate}
     if target.info.task != "generator":
         scope["score"] = None
     if heard < 2:

@@ -73,8 +73,8 @@ def table(
         raise ProbeError("corruption.table needs a labelled table")
     test = test.sample(max(int(n), 1), trial.rng)
     facts = _columns.facts(trial, target.info.missing)
-    lost = "NaN" if facts.missing else "training median or commonest value"
-    scope: dict[str, Scalar | None] = {"n": None, "rows": len(test), "lost_values_as": lost}
+    lost = "as NaN" if facts.missing else "as median or commonest value"
+    scope: dict[str, Scalar | None] = {"n": None, "columns": None, "lost": lost}
     if len(test) < 2:
         return _kinds.few(trial, len(test), "rows", scope)
     plan = _sweep.planned(

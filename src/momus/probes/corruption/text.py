@@ -76,7 +76,7 @@ def text(
     test = test.sample(max(int(n), 1), trial.rng)
     x = np.array([str(t) for t in test.x], dtype=object)
     empty = np.array([not pieces(t).words for t in x], dtype=bool)
-    scope: dict[str, Scalar | None] = {"n": None, "texts": len(test)}
+    scope: dict[str, Scalar | None] = {"n": None}
     if target.info.task != "generator":
         scope["score"] = None
     if len(test) - int(empty.sum()) < 2:
