@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from momus import zoo
-from momus.core.errors import ProbeError
+from momus.card import DataCard
+from momus.core.errors import DataError, ProbeError
 from momus.core.evidence import Grid, Pictures, Series, Table
 from momus.core.meter import Budget
 from momus.core.records import Limit, Measurement
 from momus.core.registry import get_probe
 from momus.core.samples import Samples
-from momus.methods.corrupt import score
+from momus.data.read import read_data
+from momus.methods.corrupt import image, score
 from momus.methods.corrupt.image import NAMES, corrupt
 from momus.probes.corruption import _report
 from momus.probes.corruption._sweep import Plan
@@ -228,3 +231,115 @@ def test_unknown_corruptions_and_severities_are_refused(options: dict[str, objec
 def test_what_is_no_labelled_picture_is_refused(samples: Samples) -> None:
     with pytest.raises(ProbeError):
         probe_(model(bright), test=samples)
+
+
+# ---- what the card declares, and where accuracy breaks ---------------------------------------------------------------
+
+
+def test_declared_corruptions_alone_count_up_to_their_severity() -> None:
+    context = {"corruptions": {"brightness": 2, "speckle_noise": 5}}
+    m = probe_(model(bright), test=two_tones(), context=context, corruptions="brightness,fog", finer=0)
+    full = probe_(model(bright), test=two_tones(), corruptions="brightness,fog,speckle_noise", finer=0)
+    grid = next(e for e in full.evidence if isinstance(e, Grid))
+    by = dict(zip(grid.rows, grid.values, strict=True))
+    assert m.value == pytest.approx(np.mean([np.mean(by["brightness"][:2]), np.mean(by["speckle_noise"])]))
+    assert m.scope["counted"] == "speckle_noise to 5, brightness to 2"
+    assert m.figure("error.fog").value == full.figure("error.fog").value and m.figure("error.fog").note == "not counted"
+    assert m.figure("error.brightness").note == ""
+    assert full.value == pytest.approx(np.mean([np.mean(by["brightness"]), np.mean(by["fog"])]))  # the extra: a figure
+
+
+def test_a_declared_family_counts_and_a_word_that_is_no_corruption_of_pictures_is_told() -> None:
+    context = {"corruptions": {"noise": 3, "keyboard": 2}}
+    m = probe_(model(bright), test=two_tones(), context=context, corruptions="contrast", severities="1", finer=0)
+    assert m.scope["counted"].count(" to 3") == 3 and m.scope["severities"] == "1,3"
+    assert any("keyboard" in c.message for c in m.caveats)
+
+
+def test_a_collapse_under_a_declared_corruption_forbids_a_pass() -> None:
+    context = {"corruptions": dict.fromkeys(("brightness", "gaussian_noise", "impulse_noise", "pixelate"), 5)}
+
+    def fussy(a: np.ndarray) -> np.ndarray:
+        return np.where(a.mean(axis=(1, 2, 3)) > 160 / 255, 9, bright(a))
+
+    declared = probe_(model(fussy), test=two_tones(100), context=context, corruptions="brightness", finer=0)
+    assert [c.blocks for c in declared.caveats if c.code == "collapses"] == ["pass"]
+    open_ = probe_(model(fussy), test=two_tones(100), corruptions="brightness", finer=0)
+    assert [c.blocks for c in open_.caveats if c.code == "collapses"] == ["none"]
+
+
+def test_a_cliff_is_found_and_narrowed_between_two_severities() -> None:
+    """Contrast that falls under a bar: everything is right up to it, and nothing after."""
+    y = np.arange(200) % 2
+    x = np.full((200, 64, 64, 1), 100, np.uint8)
+    x[:, :, 32:] += (40 + 40 * y[:, None, None, None]).astype(np.uint8)
+
+    def spread(a: np.ndarray) -> np.ndarray:
+        step = (a[..., 40:].mean(axis=(1, 2, 3)) - a[..., :24].mean(axis=(1, 2, 3))) * 255
+        return np.where(step < 40 * 0.16, 9, (step > 16).astype(int))
+
+    samples = Samples(x=x, y=y, classes=tuple("0123456789"))
+    coarse = probe_(model(spread, 64), test=samples, corruptions="contrast", n=200, finer=0)
+    m = probe_(model(spread, 64), test=samples, corruptions="contrast", n=200, finer=7)
+    assert m.cost.queries == coarse.cost.queries + 7 * 200
+    assert m.value == coarse.value  # the places between are looked at, never counted
+    assert m.figure("cliffs").value == 1
+    place = m.figure("cliff.contrast").value
+    assert coarse.figure("cliff.contrast").value == pytest.approx(
+        round(coarse.figure("cliff.contrast").value - 0.5) + 0.5
+    )
+    assert abs(place - coarse.figure("cliff.contrast").value) <= 0.5
+    falls = next(e for e in m.evidence if isinstance(e, Table))
+    assert falls.rows[0][:2] == ("contrast", "cliff")
+
+
+def test_extra_and_bar_are_figures_and_never_in_the_score() -> None:
+    rng = np.random.default_rng(0)
+    names = image.ALL_NAMES
+    clean = rng.random(500) > 0.2
+    right = {name: rng.random((5, 500)) > (0.3 if name in NAMES else 0.9) for name in names}
+    full = Plan(tuple(names), dict.fromkeys(NAMES, 5), (1, 2, 3, 4, 5), False)
+    value, _, figures = _report.numbers(clean, right, full, 1000, np.random.default_rng(1))
+    only, _, fewer = _report.numbers(clean, {n: right[n] for n in NAMES}, plan(NAMES), 1000, np.random.default_rng(1))
+    found, before = ({f.name: f.value for f in g} for g in (figures, fewer))
+    assert value == only and found["mce"] == before["mce"] and found["relative_mce"] == before["relative_mce"]
+    assert found["retention.extra"] == pytest.approx(0.125, abs=0.05) and "retention.extra" not in before
+    assert found["retention.bar"] == pytest.approx(0.125, abs=0.05)
+
+
+# ---- bad input -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("height", "width", "channels"), [(16, 16, 4), (9, 30, 1), (40, 17, 3), (8, 8, 1)])
+def test_grey_alpha_tiny_and_long_pictures(height: int, width: int, channels: int) -> None:
+    y = np.arange(8) % 2
+    x = np.where(y, 150, 90).astype(np.uint8)[:, None, None, None] * np.ones((1, height, width, channels), np.uint8)
+    target = PictureModel("any", 16, channels, lambda a: bright(a[:, :3]))
+    samples = Samples(x=x, y=y, classes=tuple("0123456789"))
+    m = probe_(target, test=samples, corruptions="everything", severities="1,5", finer=0)
+    assert len([f for f in m.figures if f.name.startswith("error.")]) == len(image.ALL_NAMES)
+
+
+def test_one_picture_and_equal_pictures_decide_nothing() -> None:
+    one = probe_(model(bright), test=two_tones(1))
+    assert (one.ci.low, one.ci.high) == (0.0, 1.0) and [c.blocks for c in one.caveats] == ["both"]
+    same = Samples(x=np.full((10, 16, 16, 1), 77, np.uint8), y=np.zeros(10, int), classes=tuple("0123456789"))
+    m = probe_(model(bright), test=same, severities="1", finer=0)
+    assert any(c.code == "chance-level" and c.blocks == "both" for c in m.caveats)
+
+
+def test_under_eight_pixels_is_a_clear_line() -> None:
+    with pytest.raises(DataError, match="under 8 pixels"):
+        probe_(model(bright, 6), test=two_tones(side=6))
+
+
+def test_an_unreadable_picture_in_a_folder_is_named(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for label in ("cat", "dog"):
+        (tmp_path / label).mkdir()
+        Image.fromarray(np.full((16, 16, 3), 90, np.uint8)).save(tmp_path / label / "a.png")
+    (tmp_path / "dog" / "b.png").write_bytes(b"\x89PNG and then nothing")
+    with pytest.raises(DataError) as told:
+        read_data(DataCard(path=str(tmp_path)), tmp_path)
+    assert "b.png" in str(told.value.place)
