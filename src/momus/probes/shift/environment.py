@@ -11,8 +11,9 @@ from momus.core.evidence import Bars, Excerpt, Table
 from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement
 from momus.core.samples import NumpyArray
-from momus.methods.env_check import check, constant_reward, cut_off, same
+from momus.methods.env_check import check, constant_reward, cut_off
 from momus.methods.rollout import Episode, action_string, companion, run_episodes
+from momus.probes.shift._returns import drop, drop_interval, untrained
 from momus.stats import intervals
 
 
@@ -46,19 +47,15 @@ def environment(target: Acts, trial: Trial, *, episodes: int = 100, max_steps: i
     if min(len(returns.get(name, ())) for name in ("train", "test")) < 2:
         return _nothing(trial, sum(len(r) for r in returns.values()), complete)
     train, test = returns["train"], returns["test"]
-    value = _drop(train, test)
-    draws = [_drop(rng.choice(train, len(train)), rng.choice(test, len(test))) for _ in range(1000)]
-    low, high = np.quantile(draws, [0.025, 0.975])
-    slack = _unseen(played, returns)
     cut = [cut_off(played[name], max_steps, name) for name in ("train", "test")]
-    caveats += [c for _, found in cut for c in found] + _untrained(train)
+    caveats += [c for _, found in cut for c in found] + untrained(train)
     caveats += constant_reward([*played["train"], *played["test"]], partial(target.make_env, "test"),
                                max_steps=max_steps, rng=rng)  # fmt: skip
     if not complete:
         caveats.append(Caveat(code="budget-spent", message="the budget ended the episodes early", blocks="pass"))
     return trial.measurement(
-        value,
-        Interval(low=min(float(low), value) - slack, high=max(float(high), value) + slack, method="bootstrap"),
+        drop(train, test),
+        drop_interval(train, test, played["test"], rng),
         len(test),
         figures=[
             Figure(name="train_return", value=train.mean(), ci=intervals.mean(train), n=len(train)),
@@ -87,47 +84,6 @@ def _played(
         if not finished:
             return played, caveats, False
     return played, caveats, True
-
-
-def _drop(train: NumpyArray, test: NumpyArray) -> float:
-    before = float(train.mean())
-    return (before - float(test.mean())) / max(abs(before), 1e-9)
-
-
-def _untrained(train: NumpyArray) -> list[Caveat]:
-    """A share of nothing is no number; and a return that is the same loss each time may be that of any policy."""
-    span = intervals.mean(train)
-    if span.low <= 0 <= span.high:
-        message = "the policy earns nothing for sure in its own training environment, so no share of it can be lost"
-        return [Caveat(code="untrained", message=message, blocks="both")]
-    if train.mean() < 0 and np.ptp(train) == 0:
-        message = "every training episode ends in the same loss, so the policy may have nothing to lose"
-        return [Caveat(code="untrained", message=message, blocks="pass")]
-    return []
-
-
-def _unseen(played: dict[str, list[Episode]], returns: dict[str, NumpyArray]) -> float:
-    """What resampling cannot see where all test episodes paid the same: the share that may pay otherwise (Wilson),
-    times the span of the returns seen. 0 where they differ, and where the world repeats itself move by move."""
-    train, test = returns["train"], returns["test"]
-    if np.ptp(test) > 0 or _repeats(played["test"]):
-        return 0.0
-    missed = 1 - intervals.wilson(len(test), len(test)).low
-    span = max(float(np.ptp(np.concatenate([train, test]))), abs(float(train.mean())))
-    return missed * span / max(abs(float(train.mean())), 1e-9)
-
-
-def _repeats(episodes: list[Episode]) -> bool:
-    """Whether all episodes are one: the same observations, moves and rewards, whatever the seed."""
-    first = episodes[0]
-    return all(
-        len(e.steps) == len(first.steps)
-        and all(
-            a.reward == b.reward and same(a.action, b.action) and same(a.observation, b.observation)
-            for a, b in zip(e.steps, first.steps, strict=True)
-        )
-        for e in episodes[1:]
-    )
 
 
 def _evidence(played: dict[str, list[Episode]], returns: dict[str, NumpyArray]) -> list[Bars | Table | Excerpt]:
