@@ -13,9 +13,9 @@ FASTEST = 35.0  # letters a second: faster than anybody reads aloud
 
 
 def character_errors(said: str, wanted: str) -> float:
-    """Insertions, deletions and replacements of characters that turn ``wanted`` into ``said``, over its length."""
-    a, b = plain(said), plain(wanted)
-    return word_errors(" ".join(a.replace(" ", "_")), " ".join(b.replace(" ", "_"))) if b else float(bool(a))
+    """Insertions, deletions and replacements of letters that turn ``wanted`` into ``said``, over its letters."""
+    a, b = (plain(t).replace(" ", "") for t in (said, wanted))
+    return word_errors(" ".join(a), " ".join(b)) if b else float(bool(a))
 
 
 def errors(said: str, wanted: str) -> float:
