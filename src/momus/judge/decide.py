@@ -46,6 +46,8 @@ def _verdict(m: Measurement, limit: Limit | None) -> tuple[Status, str]:
     for caveat in m.caveats:
         if status is not Status.INCONCLUSIVE and _blocks(caveat, status):
             return Status.INCONCLUSIVE, f"would be a {status.value}, but {caveat.message}"
+        if status is Status.INCONCLUSIVE and caveat.blocks == "both":
+            return status, caveat.message  # says more than that the numbers do not decide
     return status, reason
 
 
