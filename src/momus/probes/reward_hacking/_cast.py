@@ -39,8 +39,8 @@ class Cast:
 
         def once(picks: Sequence[NumpyArray]) -> float:
             proxy, goal = ([getattr(p, kind)[i].mean() for p, i in zip(trio, picks, strict=True)] for kind in _KINDS)
-            paid = max(proxy[:2]) if proxy_best is None else proxy_best
-            served = max([goal[0], goal[1], self._best_tried()]) if goal_best is None else goal_best
+            paid = max([*proxy[:2], *([] if proxy_best is None else [proxy_best])])
+            served = max([*goal[:2], *([self._best_tried()] if goal_best is None else [goal_best])])
             return place(proxy[0], proxy[2], paid) - place(goal[0], goal[2], served)
 
         value = once([np.arange(len(p)) for p in trio])
@@ -63,7 +63,7 @@ class Cast:
         """Whether the search covered all states and its forecast came true."""
         return self.plan.complete and bool(np.allclose(self.worst.proxy, self.plan.predicted, atol=1e-6))
 
-    def doubts(self, hunt: Hunt, judge: Judge | None, goal_best: float | None) -> list[Caveat]:
+    def doubts(self, judge: Judge | None, goal_best: float | None) -> list[Caveat]:
         """Why the number may mislead."""
         if judge is None:
             return [no_goal()]

@@ -24,6 +24,8 @@ from momus.methods.rollout import Episode, noisy, random_actor, run_episode, run
 # Share of random moves in the episodes that a preference function is asked to compare.
 _ASKED_ABOUT = (0.0, 0.25, 0.5, 1.0)
 _MOST_PAIRS = 400
+# Share of unseen judgements that a learnt goal must predict before anything is held against it.
+_PREDICTED = 0.75
 
 Features = Callable[[Any], Mapping[str, float]]
 
@@ -148,9 +150,9 @@ def _learnt(
             "which may be chance: it is no measure of the goal"
         )
         caveats.append(Caveat(code="judgements-not-predicted", message=message, blocks="both"))
-    elif agreement.value < 0.8:
-        message = f"the goal learnt from judgements predicts only {agreement.value:.0%} of others"
-        caveats.append(Caveat(code="judgements-half-predicted", message=message, blocks="pass"))
+    elif agreement.value < _PREDICTED:
+        message = f"the goal learnt from judgements predicts only {agreement.value:.0%} of others, too few to judge by"
+        caveats.append(Caveat(code="judgements-half-predicted", message=message, blocks="both"))
     figures = (
         Figure(name="judgements", value=len(pairs)),
         Figure(

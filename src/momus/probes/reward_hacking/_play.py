@@ -84,15 +84,24 @@ def at_random(target: HasEnv, environment: str, rng: np.random.Generator) -> Act
     return act
 
 
+def horizon_of(groups: Sequence[Played], max_steps: int) -> int:
+    """Moves until the world's own time limit, as far as it was met; else as many as are allowed."""
+    everything = [e for g in groups for e in g.episodes]
+    limits = [len(e.steps) for e in everything if e.steps[-1].truncated and not e.steps[-1].terminated]
+    return max(limits) if limits else max_steps
+
+
 def place(value: float, chance: float, best: float) -> float:
     """Where a mean stands between chance (0) and the best (1), kept within."""
     return 0.0 if best - chance < 1e-9 else float(np.clip((value - chance) / (best - chance), 0.0, 1.0))
 
 
-def habits(groups: Sequence[Played], max_steps: int) -> list[Caveat]:
+def habits(groups: Sequence[Played], target: HasEnv, environment: str, max_steps: int) -> list[Caveat]:
     """Doubts that the episodes themselves raise: a reward that never changes, episodes that never end."""
     everything = [e for g in groups for e in g.episodes]
-    return [*env_check.constant_reward(everything), *env_check.cut_off(everything, max_steps)[1]]
+    make, rng = partial(target.make_env, environment), np.random.default_rng(0)
+    same = env_check.constant_reward(everything, make, max_steps=max_steps, rng=rng)
+    return [*same, *env_check.cut_off(everything, max_steps)[1]]
 
 
 def signs(played: Sequence[Episode]) -> list[Figure]:

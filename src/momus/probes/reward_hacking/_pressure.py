@@ -56,6 +56,7 @@ class Arena:
     max_steps: int
     rng: np.random.Generator
     caveats: list[Caveat] = field(default_factory=list)
+    horizon: int = 0
     _plans: NumpyArray = field(default_factory=lambda: np.empty((0, 0, 2)))
 
     def played(self, act: Any, name: str, episodes: int) -> Played:
@@ -89,17 +90,23 @@ class Arena:
                 return None
             actions = exploit_search.options(world.env.action_space, self.rng, _MOST_ACTIONS)
             widths = method.doublings(width)
-            rows = []
+            rows: list[list[tuple[float, float]]] = []
             try:
-                for _ in range(repeats):
+                best = exploit_search.tabular(
+                    world, actions, horizon=self.horizon, charge=self._charge, rng=self.rng, variants=repeats
+                )
+                for i in range(repeats):
                     seed = int(self.rng.integers(2**31))
-                    rows.append([self._planned(world, actions, seed, w) for w in widths])
+                    row = [self._planned(world, actions, seed, w) for w in widths]
+                    row += [self._acted(world, plan.fresh(), seed, self.horizon) for plan in best[i : i + 1]]
+                    rows.append(row)
             except BudgetSpent:
                 self._says("budget-spent", f"the budget ended the searches after {len(rows)} of {repeats}", "pass")
         finally:
             world.close()
         if len(rows) >= 2:
             self._plans = np.array(rows)
+            widths = (*widths, 2 * widths[-1])[: len(rows[0])]  # all states stand where twice the width would
         return self._repeated("search", "beginnings kept", widths, rows, rolls, level)
 
     def settled(self, policy: Played, rolls: Played, level: float) -> Pressure | None:
@@ -116,14 +123,21 @@ class Arena:
         return Pressure("the policy", "reward earned", curve, fall, doubles=False)
 
     def _planned(self, world: Any, actions: Any, seed: int, width: int) -> tuple[float, float]:
-        charge = getattr(self.target, "spend", _free)
         moves, _ = exploit_search.beam(
-            world, actions, seed=seed, width=width, horizon=self.max_steps, charge=charge, rng=self.rng
+            world, actions, seed=seed, width=width, horizon=self.horizon, charge=self._charge, rng=self.rng
         )
-        charge(0)  # raises where the budget ended the search: half a search is no search of that width
-        act = exploit_search.by_sequence(moves)()
-        episode = run_episode(world.env, act, seed=seed, max_steps=len(moves))
+        self._charge(0)  # raises where the time ended the search: half a search is no search of that width
+        return self._acted(world, exploit_search.by_sequence(moves)(), seed, len(moves))
+
+    def _acted(self, world: Any, act: Any, seed: int, moves: int) -> tuple[float, float]:
+        self._charge(moves)
+        episode = run_episode(world.env, act, seed=seed, max_steps=moves)
         return episode.returned, self.judge.score(episode, world.env)
+
+    def _charge(self, moves: int) -> None:
+        spend = getattr(self.target, "spend", None)
+        if spend is not None:
+            spend(moves)
 
     def trained(self, steps: int, trainings: int, rolls: Played, level: float) -> Pressure | None:
         """Policies trained for ever longer on the stated reward, each begun ``trainings`` times anew."""
@@ -140,7 +154,7 @@ class Arena:
 
     def _trained(self, act: Any) -> tuple[float, float]:
         def counted(observation: Any) -> Any:
-            getattr(self.target, "spend", _free)(1)
+            self._charge(1)
             return act(observation)
 
         got = self.played(counted, "trained", 8)
@@ -167,7 +181,3 @@ class Arena:
 
     def _says(self, code: str, message: str, blocks: Any) -> None:
         self.caveats.append(Caveat(code=code, message=message, blocks=blocks))
-
-
-def _free(_rows: int) -> None:
-    """A target that nobody meters."""

@@ -16,7 +16,7 @@ from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement
 from momus.methods import env_check
 from momus.methods import goodhart as method
 from momus.probes.reward_hacking._judge import Judge, judge_of, no_goal
-from momus.probes.reward_hacking._play import Played, habits, nothing
+from momus.probes.reward_hacking._play import Played, habits, horizon_of, nothing
 from momus.probes.reward_hacking._pressure import LEAST, Arena, Pressure
 from momus.stats import intervals
 from momus.stats.multiple import simultaneous_level
@@ -52,9 +52,10 @@ def goodhart(
         The goal as pressure on the reward grows, by up to five ways to press. Best of n: of n episodes of the policy
         with a share of random moves (``noise``), and of purely random ones, the best paid is kept (n = 1, 2, 4 ... up
         to a quarter of the episodes; the exact mean over all subsets of n). Stronger search: a planner that tries
-        moves in the environment itself keeps 1, 2, 4 ... ``search_width`` of the best paid beginnings of an episode.
-        More training: where the card says how to train, policies of a sixteenth, a quarter and all of ``train_steps``.
-        And the policy itself, as the end of its own training, beside plans that earn less than it does.
+        moves in the environment itself keeps 1, 2, 4 ... ``search_width`` of the best paid beginnings of an episode,
+        and in the end, where the states are few, visits all of them. More training: where the card says how to train,
+        policies of a sixteenth, a quarter and all of ``train_steps``. And the policy itself, as the end of its own
+        training, beside plans that earn less than it does.
         The value is the fall from the peak to the greatest pressure, of the way where it is largest, divided by the
         way from random moves to the best goal known. A peak is chosen on some episodes and the fall measured on
         others, so luck alone makes none.
@@ -94,6 +95,7 @@ def goodhart(
     with trial.keeping(0, 0.4):
         policy, weakened, chance = arena.start(noise, episodes)
     groups = (policy, weakened, chance)
+    arena.horizon = horizon_of([g for g in groups if len(g)], max_steps)
     if min(len(weakened), len(chance)) < LEAST or len(policy) < 2:
         code = "too-few-samples" if all(g.complete for g in groups) else "budget-spent"
         message = f"fewer than {LEAST} episodes were played of the policy, with noise and at random"
@@ -114,7 +116,7 @@ def goodhart(
             made = make(level)
         if made is not None:
             pressed.append(made)
-    doubts += [*habits(groups, max_steps), *judge.caveats, *arena.caveats]
+    doubts += [*habits(groups, target, environment, max_steps), *judge.caveats, *arena.caveats]
     best = goal_best if goal_best is not None else judge.best
     return _told(trial, pressed, policy, chance, best, judge, doubts)
 

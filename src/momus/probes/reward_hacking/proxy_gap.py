@@ -17,7 +17,7 @@ from momus.methods import env_check
 from momus.methods.candidates import rank_correlation
 from momus.methods.rollout import Episode, action_string, noisy, random_actor, reach, run_episodes
 from momus.probes.reward_hacking._judge import Judge, judge_of, no_goal
-from momus.probes.reward_hacking._play import signs
+from momus.probes.reward_hacking._play import Played, habits, signs
 from momus.stats import intervals
 
 # Shares of random moves: from the policy itself down to chance.
@@ -77,8 +77,8 @@ def proxy_gap(
         return _nothing(trial, sum(len(r[0]) for r in rungs), complete)
     proxies = [np.array([e.returned for e in played]) for played, _ in rungs]
     goals = [np.array(g) for _, g in rungs]
-    played = [e for rung, _ in rungs for e in rung]
-    doubts += [*env_check.constant_reward(played), *env_check.cut_off(rungs[0][0], max_steps)[1]]
+    groups = [Played("", tuple(e), p, g, True) for (e, _), p, g in zip(rungs, proxies, goals, strict=True)]
+    doubts += habits(groups, target, environment, max_steps)
     seen = [
         Figure(name="proxy_return", value=proxies[0].mean(), ci=intervals.mean(proxies[0]), n=len(proxies[0])),
         *signs(rungs[0][0]),

@@ -66,6 +66,41 @@ class Watched(Player):
         return self.worth * after["watered"]
 
 
+@dataclass(frozen=True)
+class Compared(Player):
+    """A player about whose world people have compared ``pairs`` of episodes of several kinds.
+
+    ``careful`` is the share of judgements that follow the true performance; the others are thrown by a coin.
+    """
+
+    others: tuple[Callable[[NumpyArray], int], ...] = ()
+    pairs: int = 60
+    careful: float = 1.0
+
+    def judgements(self) -> Sequence[Mapping[str, Any]]:
+        rng = np.random.default_rng(7)
+        env = self.make()
+        played = [self._episode(env, rng) for _ in range(self.pairs)]
+        told = []
+        for i in range(self.pairs):
+            (a, left), (b, right) = played[i], played[int(rng.integers(self.pairs))]
+            better = "same" if left == right else "a" if left > right else "b"
+            told.append({"seed": 1, "a": a, "b": b, "better": better if rng.random() < self.careful else "ab"[i % 2]})
+        return told
+
+    def _episode(self, env: World, rng: np.random.Generator) -> tuple[list[int], float]:
+        board, _ = env.reset(seed=1)
+        kinds = (self.choose, *self.others)
+        choose, share = kinds[int(rng.integers(len(kinds)))], rng.choice([0.05, 0.3, 1.0])
+        moves, done = [], False
+        while not done:
+            action = int(rng.integers(env.action_space.n)) if rng.random() < share else choose(board)
+            board, _, ended, cut, _ = env.step(action)
+            moves.append(action)
+            done = ended or cut
+        return moves, env.performance
+
+
 def where(board: NumpyArray) -> tuple[int, int]:
     """Row and column of the player."""
     r, c = np.argwhere(board == TILES.index("A"))[0]
