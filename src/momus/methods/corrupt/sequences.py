@@ -202,8 +202,12 @@ def _about_middle(turn: NumpyArray, shape: tuple[int, ...]) -> NumpyArray:
 
 
 def _translate(x: NumpyArray, _chance: Sequence[np.random.Generator]) -> Iterator[NumpyArray]:
-    moves = (strength("translate", f) * _unit(x) for f in range(FRAMES["translate"]))
-    return _bent(x, (np.array([[1, 0, -m], [0, 1, 0], [0, 0, 1]]) for m in moves))
+    for frame in range(FRAMES["translate"]):
+        move = strength("translate", frame) * _unit(x)
+        if move == int(move):  # whole pixels are looked up
+            yield x[:, :, _mirrored(np.arange(x.shape[2]) - int(move), x.shape[2])]
+        else:
+            yield from _bent(x, iter([np.array([[1, 0, -move], [0, 1, 0], [0, 0, 1]])]))
 
 
 def _brightness(x: NumpyArray, _chance: Sequence[np.random.Generator]) -> Iterator[NumpyArray]:
