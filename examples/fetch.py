@@ -56,6 +56,13 @@ SOURCES = {
         r"package/data/.*\.txt",
         "Apache-2.0",
     ),
+    "signs": Source(
+        "npm",
+        "mapillary_sprite_source@1.8.0",
+        "6266c97de1746319b9437355c853384e1c7dfc1f06973c8c37a3704a8ca763da",
+        r"package/bundle/(regulatory|warning)--.*\.svg",
+        "MIT",
+    ),
     "speech": Source(
         "apt",
         "pocketsphinx-testdata=0.8+5prealpha+1-15",
