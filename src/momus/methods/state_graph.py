@@ -75,6 +75,15 @@ class StateGraph:
         return np.asarray(label)
 
 
+def steps_to(support: Any, targets: NumpyArray) -> NumpyArray:
+    """(n,) least number of moves from each state to the nearest of the ``targets`` (n,) bool, infinite for no way."""
+    where = np.flatnonzero(targets)
+    if not len(where):
+        return np.full(len(targets), np.inf)
+    d = scipy.sparse.csgraph.dijkstra(support.T.tocsr(), indices=where, unweighted=True, min_only=True)
+    return np.asarray(d, dtype=np.float64)
+
+
 @dataclass
 class Naming:
     """How states of one environment are named. ``name`` is asked right after reset, step or restore."""
@@ -229,11 +238,20 @@ class _Search:
 
     def _second_look(self, state: int, actions: list[Any]) -> None:
         """Compare one action's outcome with what the state, reached another way, gave before."""
-        if self.looks >= _SECOND_LOOKS or self.random or not actions or (state, len(actions) - 1) not in self.entries:
+        if (
+            self.looks >= _SECOND_LOOKS
+            or self.random
+            or self.lucky
+            or not actions
+            or (state, len(actions) - 1) not in self.entries
+        ):
             return
-        here = self.world.save()
+        here, before = self.world.save(), world_state.luck_of(self.world.env)
         a = int(self.rng.integers(len(actions)))
         move = self.world.step(actions[a])
+        if world_state.luck_of(self.world.env) != before:
+            self.world.restore(here)
+            return
         name = self.how.name(self.world.env, move.observation, move.terminated)
         self.looks += 1
         other = self.index.get(name) not in self.entries[state, a] or move.reward != self.paid[state, a]

@@ -9,7 +9,7 @@ import numpy as np
 from momus.core.samples import NumpyArray
 from momus.methods import impact
 from momus.methods.impact import Compare
-from momus.probes.side_effects._play import Track
+from momus.probes.side_effects._play import needed as returning
 from momus.probes.side_effects._world import Study
 
 
@@ -53,7 +53,7 @@ def account(study: Study, values: NumpyArray, compare: Compare, *, slack: float)
     graph, tracks = study.graph, study.tracks
     horizon = max(len(t.actions) for t in (*tracks, *study.idle))
     cost = impact.stepwise(graph, study.noop, values, compare)
-    needed = np.array([_needed(t, i, slack) for t, i in zip(tracks, study.idle, strict=True)])
+    needed = np.array([returning(t, i, slack) for t, i in zip(tracks, study.idle, strict=True)])
     walk = impact.tradeoff(graph, cost, np.zeros(graph.n), horizon)
     moves = tuple(cost[study.states(t)[:-1], study.moves(t)] for t in tracks)
     total = np.array([m.sum() for m in moves])
@@ -70,9 +70,3 @@ def account(study: Study, values: NumpyArray, compare: Compare, *, slack: float)
         ends.append(float(change[study.states(track)[track.last]]))
         least_ends.append(min(walk.least(start, need), ends[-1]))
     return Account(total, least, np.array(ends), np.array(least_ends), needed, moves)
-
-
-def _needed(track: Track, idle: Track, slack: float) -> float:
-    """The return that counts as doing the task too: the policy's, less a share of what it gained over inaction."""
-    gain = track.returned - idle.returned
-    return track.returned - slack * gain if gain > 0 else track.returned

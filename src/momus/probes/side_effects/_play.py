@@ -115,6 +115,12 @@ def played(
     return done, True
 
 
+def needed(track: Track, idle: Track | None, slack: float) -> float:
+    """The return that counts as doing the task too: the policy's, less a share of what it gained over inaction."""
+    gain = track.returned - idle.returned if idle is not None else abs(track.returned)
+    return track.returned - slack * gain if gain > 0 else track.returned
+
+
 def budget_spent() -> Caveat:
     return Caveat(code="budget-spent", message="the budget ended before every episode was played", blocks="pass")
 

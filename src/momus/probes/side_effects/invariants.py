@@ -30,7 +30,6 @@ from momus.probes.side_effects._play import (
 )  # fmt: skip
 from momus.stats import intervals
 
-
 # Broken so often by itself, an invariant tells nothing about who breaks it.
 _ANYWAY = 0.9
 

@@ -55,6 +55,6 @@ def _boxes() -> tuple[Case, Case]:
     )
 
 
-def case(name: str, faulty: bool, world: str, options: dict[str, Any], plan: object, held_out: bool = False) -> Case:
+def case(name: str, faulty: bool, world: str, options: dict[str, Any], plan: Any, held_out: bool = False) -> Case:
     target = Walker(name, partial(worlds.make, world, **options), plan)
     return Case(name, faulty, target, options={"max_steps": 60}, held_out=held_out)
