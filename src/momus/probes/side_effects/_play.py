@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,11 +15,17 @@ from momus.core.probe import Trial
 from momus.core.records import Caveat, Interval, Measurement
 from momus.core.samples import NumpyArray
 from momus.methods.rollout import moved, started
-from momus.methods.state_graph import Features, Naming
+from momus.methods.state_graph import Features
 from momus.methods.world_state import equal
 from momus.stats import intervals
 
 ENVIRONMENTS = ("train", "test")
+
+
+class Names(Protocol):
+    """Says what a state is called."""
+
+    def name(self, env: Any, observation: Any, ended: bool, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def seeds_of(rng: np.random.Generator, episodes: int) -> list[int]:
 
 
 def play(
-    env: Any, act: Callable[[Any], Any], *, seed: int, max_steps: int, how: Naming | None, features: Features | None
+    env: Any, act: Callable[[Any], Any], *, seed: int, max_steps: int, how: Names | None, features: Features | None
 ) -> Track:
     """One episode; states are named where ``how`` is given. BudgetSpent when ``act`` may ask no more."""
     observation, ended = started(env, seed), False
@@ -99,7 +105,7 @@ def played(
     *,
     seeds: Sequence[int],
     max_steps: int,
-    how: Naming | None = None,
+    how: Names | None = None,
     features: Features | None = None,
 ) -> tuple[list[Track], bool]:
     """Episodes with those seeds; False when the budget ended the series. An unfinished episode is dropped."""
