@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from momus.core.samples import NumpyArray, Samples
-from momus.methods.describe import Description, aligned, describe
+from momus.methods.coverage_traits import traits
+from momus.methods.describe import Description, aligned
 from momus.methods.operating_range import bin_name, column_values, in_bin
 
 LIMIT_COLUMNS = 60
+LIMIT_CELLS = 20_000  # combinations of declared bins
 LEAST_SEEN = 10  # training rows that a condition needs to count as part of operation
 TAIL = 0.05  # each end of a numeric column is a condition of its own: that is where tests are thin
 
@@ -44,11 +46,11 @@ def conditions(train: Samples, test: Samples, *, bins: int = 4) -> Conditions:
     """Columns, declared groups and the label of both sets in shared bins.
 
     Numeric columns are cut at quantiles of the training data and at 5 % from either end (a column of up to eight values
-    keeps them), categories
-    stay as they are, missing values get a bin of their own, images are described by summary statistics. Values in the
-    test set that training never shows go to the nearest bin, or to a new category. At most 60 columns are kept.
+    keeps them), categories stay as they are, missing values get a bin of their own, images and sound are described by
+    their traits. Values in the test set that training never shows go to the nearest bin, or to a new category. At most
+    60 columns are kept.
     """
-    seen, tried = aligned(describe(train), describe(test))
+    seen, tried = aligned(traits(train), traits(test))
     names: list[str] = []
     labels: list[tuple[str, ...]] = []
     sides: tuple[list[NumpyArray], list[NumpyArray]] = ([], [])
@@ -207,4 +209,40 @@ def declared(domain: dict[str, object], test: Samples) -> tuple[Declared, ...]:
     for condition in inner.get("conditions") or ():
         tested = bool(condition.get("tested")) or bool(condition.get("data"))
         out.append(Declared(str(condition["name"]), None, tested, str(condition.get("accepted_by") or "")))
+    return tuple(out)
+
+
+def declared_together(domain: dict[str, object], test: Samples, ways: int) -> tuple[Declared, ...]:
+    """Combinations of ``ways`` declared columns, a bin of each: covered where one test row lies in all of them.
+
+    A combination that cannot occur, or that somebody answers for, is accepted by a condition of the card with the same
+    name, such as ``age = 18 to 30 and sex = male``. Cost: one look at the test rows for each combination; at most
+    20,000 are made.
+    """
+    inner = domain.get("domain") if isinstance(domain.get("domain"), dict) else domain
+    if not isinstance(inner, dict):
+        return ()
+    accepted = {str(c["name"]): c for c in inner.get("conditions") or ()}
+    masks: dict[str, list[tuple[str, NumpyArray]]] = {}
+    for column, bins in dict(inner.get("columns") or {}).items():
+        met = column_values(test, str(column))
+        ranges = [b for b in bins if isinstance(b, list | tuple)]
+        none = np.zeros(len(test), dtype=bool)
+        masks[str(column)] = [
+            (
+                bin_name(str(column), b),
+                none if met is None else in_bin(met, b, closed=bool(ranges) and b is ranges[-1]),
+            )
+            for b in bins
+        ]
+    out: list[Declared] = []
+    for group in itertools.combinations(masks, ways):
+        for cell in itertools.product(*(masks[c] for c in group)):
+            name = " and ".join(n for n, _ in cell)
+            count = int(np.logical_and.reduce([m for _, m in cell]).sum())
+            told = accepted.get(name, {})
+            done = count > 0 or bool(told.get("tested")) or bool(told.get("data"))
+            out.append(Declared(name, count, done, str(told.get("accepted_by") or "")))
+            if len(out) >= LIMIT_CELLS:
+                return tuple(out)
     return tuple(out)

@@ -32,8 +32,8 @@ def describe(samples: Samples) -> Description:
 
     Images are described by the mean and standard deviation of each channel, the mean absolute Laplacian (sharpness),
     saturation where there is colour, and the grey level on a 4 x 4 grid: enough to see light, contrast, blur, colour
-    cast and composition change, blind to a change of content that leaves these alone. Texts are described by their length and the shares of kinds of
-    letters, sound by its level and log-mel statistics. Other arrays are flattened.
+    cast and composition change, blind to a change of content that leaves these alone. Texts are described by their
+    length and the shares of kinds of letters, sound by its level and log-mel statistics. Other arrays are flattened.
     """
     if samples.is_image:
         return _images(samples.x)
@@ -138,6 +138,9 @@ def filled(values: NumpyArray, by: NumpyArray) -> NumpyArray:
 def row_keys(samples: Samples) -> NumpyArray:
     """One 64-bit key per row over x and y: equal rows have equal keys (a million rows collide with odds of 3e-8)."""
     flat = np.ascontiguousarray(samples.x)
+    if flat.dtype.kind in "OU":  # texts by their letters, not by where they lie in memory
+        flat = np.array([hashlib.blake2b(str(t).encode(), digest_size=16).digest() for t in flat.ravel()], dtype="S16")
+        flat = flat.view(np.uint8).reshape(len(samples), -1) if len(flat) else np.zeros((0, 1), np.uint8)
     flat = flat.reshape(len(flat), int(np.prod(flat.shape[1:])))
     if flat.dtype.kind == "f":
         flat = flat + 0.0  # -0.0 and 0.0 are the same value

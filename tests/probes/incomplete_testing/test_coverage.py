@@ -118,3 +118,44 @@ def test_where_no_condition_could_be_counted_nothing_passes(x: np.ndarray) -> No
     target = fitted(LogisticRegression(), people(50, np.random.default_rng(1)), "line")
     m = coverage(target, train=rows, test=rows.take(slice(0, 5)), sweep=False)
     assert m.value == 0.0 and ("nothing-counted", "both") in {(c.code, c.blocks) for c in m.caveats}
+
+
+def test_declared_columns_are_combined() -> None:
+    rng = np.random.default_rng(11)
+    train, test = people(2000, rng), people(2000, rng)
+    lonely = test.take(~((test.groups["site"] == "hill") & (test.groups["sex"] == "male")))
+    columns = {"site": ["harbour", "hill", "market"], "sex": ["female", "male"], "age": [[-9, 0], [0, 9]]}
+    domain = {"domain": {"columns": columns}, "min_rows": 5}
+    m = coverage(Named(), train=train, test=lonely, context={"domain": domain})
+    assert m.figure("declared_uncovered").value == 0.0
+    two, three = m.figure("declared_uncovered_2way"), m.figure("declared_uncovered_3way")
+    assert (two.value, two.n) == (1 / 16, 16) and (three.value, three.n) == (2 / 12, 12) and three.note == "not counted"
+    assert any("site = hill and sex = male" in str(e) for e in m.evidence)
+    accepted = {"name": "site = hill and sex = male", "accepted_by": "the board"}
+    domain["domain"]["conditions"] = [accepted]  # type: ignore[index]
+    m = coverage(Named(), train=train, test=lonely, context={"domain": domain})
+    assert m.figure("declared_uncovered_2way").value == 0.0 and "accepted by the board" in str(m.evidence)
+
+
+def test_texts_and_sound_have_conditions_that_a_person_can_name() -> None:
+    from momus.zoo.incomplete_testing.independence import _sounds
+
+    rng = np.random.default_rng(12)
+    words = np.array(["one", "other", "longer", "GREAT", "42"])
+    texts = [" ".join(rng.choice(words, rng.integers(2, 40))) for _ in range(800)]
+    train, test = (Samples(np.array(t, dtype=object)) for t in (texts[:400], texts[400:]))
+    assert coverage(Named(), train=train, test=test).value < 0.1
+    short = test.take(np.array([len(t.split()) < 10 for t in test.x]))
+    m = coverage(Named(), train=train, test=short)
+    assert m.value > 0.3 and "words (log)" in str(m.evidence)
+    clips = _sounds(rng, 400)
+    quiet = Samples(clips.x[200:] * 0.01, rate=8000)
+    assert coverage(Named(), train=clips.take(slice(0, 200)), test=clips.take(slice(200, 400))).value < 0.25
+    assert "level" in str(coverage(Named(), train=clips.take(slice(0, 200)), test=quiet).evidence)
+
+
+def test_equal_texts_are_leaked_rows() -> None:
+    texts = np.array([f"text {i}" for i in range(60)], dtype=object)
+    copied = np.array(["".join(list(t)) for t in texts[:30]], dtype=object)  # equal, in other places of memory
+    m = coverage(Named(), train=Samples(texts), test=Samples(copied))
+    assert m.figure("leaked_rows").value == 1.0

@@ -190,7 +190,7 @@ def test_relations_that_cannot_be_read_are_one_line(relation: dict[str, Any], ma
 
 
 def test_one_row_no_labels_empty_texts_and_no_budget() -> None:
-    line, test = _line()
+    _, test = _line()
     assert decide(_run(test=test.take(slice(0, 1))), LIMIT).status.value == "inconclusive"
     assert decide(_run(test=replace(test, y=None)), LIMIT).status.value == "pass", "no relation needs a label"
     assert decide(_run(budget=Budget(queries=400)), LIMIT).status.value == "inconclusive"

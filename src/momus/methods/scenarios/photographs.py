@@ -99,10 +99,9 @@ def blank(stock: Stock, n: int, rng: np.random.Generator) -> Made:
 
 
 def sensor_off(stock: Stock, n: int, rng: np.random.Generator) -> Made:
-    """What a broken camera gives: black, white, noise, one line repeated, or a picture torn in two."""
-    names = ("black", "white", "noise", "one line for all", "torn")
+    """What a broken camera gives: black, white, noise, or one line repeated."""
+    names = ("black", "white", "noise", "one line for all")
     x = stock.test.x[chosen(stock.test, n, rng)].copy()
-    other = stock.test.x[chosen(stock.test, n, rng)]
     top = 255 if x.dtype == np.uint8 else 1
     for i in range(n):
         kind, half = names[i % len(names)], x.shape[1] // 2
@@ -110,10 +109,8 @@ def sensor_off(stock: Stock, n: int, rng: np.random.Generator) -> Made:
             x[i] = 0 if kind == "black" else top
         elif kind == "noise":
             x[i] = (rng.random(x.shape[1:]) * top).astype(x.dtype)
-        elif kind == "one line for all":
-            x[i] = x[i, half][None]
         else:
-            x[i, half:] = np.roll(other[i], x.shape[2] // 3, axis=1)[half:]
+            x[i] = x[i, half][None]
     return Made(x, None, tuple(names[i % len(names)] for i in range(n)))
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 
 from momus.core.capabilities import Predicts, Target, missing, to_numpy
@@ -16,6 +13,7 @@ from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement
 from momus.core.samples import NumpyArray, Samples
 from momus.methods import coverage as method
 from momus.methods import hygiene, slices
+from momus.probes.incomplete_testing import _conditions
 from momus.stats import intervals
 
 
@@ -26,7 +24,7 @@ from momus.stats import intervals
     worse="higher",
     source="arXiv:1807.06732; Kuhn, Kacker & Lei 2010 (NIST SP 800-142)",
     cost="at most n_test rows, where the target predicts",
-    version=2,
+    version=3,
 )
 def coverage(
     target: Target,
@@ -41,11 +39,12 @@ def coverage(
     """Share of the operating conditions that the test set never exercises.
 
     Measures
-        The larger of two shares. Of the training rows (what operation looked like): those in at least one value, or
+        The largest of these shares. Of the training rows (what operation looked like): those in at least one value, or
         combination of up to ``ways`` values of binned columns, groups and classes, that no test row has (or fewer than
-        a tenth of what a random test set would have). Of the
-        declared operating domain, where the card states one: the bins with too few test rows and the named conditions
-        that nobody tested.
+        a tenth of what a random test set would have). Of the declared operating domain, where the card states one: the
+        bins with too few test rows and the named conditions that nobody tested; and the combinations of up to ``ways``
+        declared columns that no test row meets. Pictures are told apart by light, contrast, sharpness, warmth and
+        saturation, texts by length and kinds of letters, sound by level, silence and pitch.
     Why it matters
         An error nobody looked for is found by the first person it happens to. A stop sign that the wind has turned is
         likelier than a crafted patch, and no accuracy figure covers a condition that is not in the test set.
@@ -56,9 +55,9 @@ def coverage(
         with the most errors too.
     Returns
         uncovered_share, exact unless rows were sampled; figures covered_1way, covered_2way (covered_3way),
-        declared_uncovered, plan_gaps, leaked_rows (test rows word for word in train), shared_ids, out_of_range (test
-        rows outside the training ranges), time_ordered, and, where the target predicts, error_rate, bad_slices
-        (beyond chance after Bonferroni) and worst_slice_error.
+        declared_uncovered, declared_uncovered_2way and declared_uncovered_3way, plan_gaps, leaked_rows (test rows word
+        for word in train), shared_ids, out_of_range (test rows outside the training ranges), time_ordered, and, where
+        the target predicts, error_rate, bad_slices (beyond chance after Bonferroni) and worst_slice_error.
     Raises
         ProbeError for ways outside 1 to 3; TargetError from the target's predictions.
     Cost
@@ -76,7 +75,9 @@ def coverage(
     train, test = trial.samples("train"), trial.samples("test")
     sampled = len(train) > rows
     train_part, test_part = train.sample(rows, rng), test.sample(rows, rng)
-    domain = method.declared(dict(trial.context.get("domain") or {}), test)
+    stated = dict(trial.context.get("domain") or {})
+    domain = method.declared(stated, test)
+    together = {w: method.declared_together(stated, test, w) for w in (2, 3)}
     gaps = [g for g in trial.context.get("gaps") or () if g.get("why") != "waived"]
     if min(len(train), len(test)) < 2:
         message = f"{len(train)} training rows and {len(test)} test rows are too few"
@@ -85,8 +86,12 @@ def coverage(
     found = method.conditions(train_part, test_part, bins=bins)
     covered = method.cover(found, ways=ways, least_mass=least_mass)
     trial.progress(0.5, f"{sum(covered.cells.values())} conditions counted")
+    names = {d.name for cells in together.values() for d in cells}
+    domain = tuple(d for d in domain if d.name not in names)  # a condition that speaks of a combination is no other
     counted = [d for d in domain if not d.accepted]
-    holes = sum(not d.covered for d in counted) / len(counted) if counted else 0.0
+    holes = max(
+        _conditions.holes(domain), *(_conditions.holes(cells) for w, cells in together.items() if w <= ways), 0.0
+    )
     mass = float(covered.uncovered.mean())
     value = max(mass, holes)
     ci = Interval.exact(value)
@@ -101,13 +106,28 @@ def coverage(
         Figure(name="plan_gaps", value=len(gaps), note="modes or probes that the plan could not run"),
     ]
     if counted:
-        figures.append(Figure(name="declared_uncovered", value=holes, n=len(counted)))
+        figures.append(Figure(name="declared_uncovered", value=_conditions.holes(domain), n=len(counted)))
+    figures += [
+        Figure(
+            name=f"declared_uncovered_{w}way",
+            value=_conditions.holes(cells),
+            n=len(cells),
+            note="" if w <= ways else "not counted",
+        )
+        for w, cells in together.items()
+        if cells
+    ]
     checks, caveats = hygiene.check(train, test)
     if not counted and not any(covered.cells.values()):
         message = "the training rows show no condition that varies and that ten of them share, and none is declared"
         caveats.append(Caveat(code="nothing-counted", message=message, blocks="both"))
     figures += checks
-    evidence: list[Evidence] = [*_untested(found, covered), *_declared(domain), *_gaps(gaps)]
+    evidence: list[Evidence] = [
+        *_conditions.untested(found, covered),
+        *_conditions.declared(domain),
+        *_conditions.together(together),
+        *_conditions.gaps_table(gaps),
+    ]
     if gaps:
         tests = "1 planned test" if len(gaps) == 1 else f"{len(gaps)} planned tests"
         message = f"{tests} cannot run, so testing as a whole is not complete"
@@ -119,37 +139,6 @@ def coverage(
     return trial.measurement(
         value, ci, len(test_part), scope=scope, figures=figures, evidence=evidence, caveats=caveats
     )
-
-
-def _untested(found: method.Conditions, covered: method.Covered) -> list[Evidence]:
-    if not covered.untested:
-        return []
-    rows = tuple((found.name(c.columns, c.codes), round(c.mass, 4), c.tested) for c in covered.untested[:25])
-    return [
-        Table(
-            title="Conditions that training data have and the test set never exercises",
-            columns=("condition", "share of training rows", "test rows"),
-            rows=rows,
-            note=f"{len(covered.untested)} in all, the heaviest first",
-        )
-    ]
-
-
-def _declared(domain: Sequence[method.Declared]) -> list[Evidence]:
-    if not domain:
-        return []
-    rows = tuple(
-        (d.name, d.tested, "yes" if d.covered else f"accepted by {d.accepted}" if d.accepted else "no") for d in domain
-    )
-    return [Table(title="The declared operating domain", columns=("condition", "test rows", "tested"), rows=rows)]
-
-
-def _gaps(gaps: Sequence[Mapping[str, Any]]) -> list[Evidence]:
-    if not gaps:
-        return []
-    keys = ("mode", "probe", "target", "why", "detail")
-    rows = tuple(tuple(str(g.get(k, "")) for k in keys) for g in gaps[:40])
-    return [Table(title="What the plan could not test", columns=keys, rows=rows)]
 
 
 def _slices(
