@@ -16,7 +16,9 @@ def speed(x: NumpyArray, share: float, clips: Clips) -> NumpyArray:
     ends = sound.lengths(x)
     slow = (clips.uniform("slow") < 0.5) & (ends / (1 - share) <= x.shape[1])
     factor = np.where(slow, 1 - share, 1 + share)
-    return resampled(x, factor)
+    # What the low pass smears beyond the end of a clip is no part of it.
+    inside = np.arange(x.shape[1])[None] < (ends / factor)[:, None]
+    return np.where(inside, resampled(x, factor), 0.0)
 
 
 def resampled(x: NumpyArray, factor: NumpyArray) -> NumpyArray:

@@ -17,7 +17,7 @@ from momus.core.samples import Column, ColumnKind, NumpyArray
 Kind = Literal["number", "whole", "code", "group"]
 
 _DONORS = 20_000  # rows kept to borrow values from
-_FEW = 2  # a column without categories that holds so few values is read as a code
+_MOST_CODES = 10_000  # a column with greater values holds no codes, whatever it is called
 # What a column's name says of its unit, and the slip that unit invites: value -> value * factor + offset.
 _UNITS: tuple[tuple[str, str, float, float], ...] = (
     (r"fahrenheit|(^|_)deg_?f($|_)", "F read as C", 5 / 9, -160 / 9),
@@ -140,7 +140,7 @@ def unfolded(values: NumpyArray, before: NumpyArray, x: NumpyArray, facts: Table
 
 def _guessed(values: NumpyArray) -> ColumnKind:
     known = values[np.isfinite(values)]
-    if len(np.unique(known)) <= _FEW:
+    if len(known) and np.isin(known, (0.0, 1.0)).all():
         return ColumnKind.BINARY
     return ColumnKind.INTEGER if (known == np.rint(known)).all() else ColumnKind.NUMERIC
 
@@ -149,9 +149,9 @@ def _field(column: Column, j: int, values: NumpyArray) -> Field:
     known = values[np.isfinite(values)]
     coded = column.kind in (ColumnKind.CATEGORICAL, ColumnKind.BINARY) or bool(column.categories)
     low, high = float(known.min()), float(known.max())
-    if coded:
+    if coded and low >= 0 and high < _MOST_CODES and (known == np.rint(known)).all():
         codes, counts = np.unique(known, return_counts=True)
-        levels = max(len(column.categories), int(high) + 1 if low >= 0 else len(codes))
+        levels = max(len(column.categories), int(high) + 1)
         other = next((i for i, c in enumerate(column.categories) if _OTHER.match(c)), -1)
         return Field(column.name, "code", (j,), float(codes[counts.argmax()]), low, high, 0.0, levels, other)
     whole = column.kind in (ColumnKind.INTEGER, ColumnKind.ORDINAL)

@@ -18,6 +18,7 @@ from momus.probes.corruption._answers import Scorer
 from momus.probes.corruption._sweep import Sweep
 from momus.stats import intervals
 
+KEPT = (10, 0.95)  # rows, and the share of the time after which the rest is for the examples
 COLLAPSED = 0.5  # skill kept under one corruption below which a mean over many must not pass
 LEAST = 10  # rows under which an interval over rows is not to be trusted
 
@@ -70,7 +71,7 @@ def reported(
         Figure(name="plain_retention", value=float(mean.mean() / max(sweep.clean.mean(), 1e-12)),
                note=f"{score} damaged over {score} clean, guesses not taken out"),
         Figure(name="clean_skill", value=float(yard.skill(sweep.clean)), note=f"{score} above guessing"),
-        Figure(name="chance", value=yard.chance, note="what guessing scores, classes counted alike"),
+        Figure(name="chance", value=yard.chance, note="what guessing scores"),
         Figure(name="worst_kept", value=min(own[c][0] for c in sweep.counted), ci=own[worst][1],
                note=f"under the worst that counts, {worst}"),
         Figure(name="cliffs", value=sum(s is not None and s.kind == "cliff" for s in shapes.values()),

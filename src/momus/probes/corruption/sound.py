@@ -93,7 +93,8 @@ def sound(
         return sounds.corrupt(x[rows], name, level, trial.seed, rate, rows=rows, voices=voices)
 
     batch = int(np.clip(_VALUES // max(1, x.shape[1]), 1, 512))
-    sweep = _sweep.run(x, plan, damage, scorer, trial, batch=batch, again=target.info.randomised)
+    with trial.keeping(*_kinds.KEPT):
+        sweep = _sweep.run(x, plan, damage, scorer, trial, batch=batch, again=target.info.randomised)
     silent = len(test) - heard
     message = f"{silent} of {len(test)} clips are silent, and no corruption changes them"
     caveats = [Caveat(code="silent-clips", message=message, blocks="none")] if silent else []

@@ -87,8 +87,9 @@ def table(
         return tables.corrupt(test.x[rows], name, level, trial.seed, facts, rows=rows, time=time)
 
     again = target.info.randomised
-    sweep = _sweep.run(test.x, plan, damage, score, trial, batch=_BATCH, again=again)
-    figures, evidence = _columns.costs(test, facts, score, sweep, trial) if columns else ([], [])
+    with trial.keeping(*_kinds.KEPT):
+        sweep = _sweep.run(test.x, plan, damage, score, trial, batch=_BATCH, again=again)
+        figures, evidence = _columns.costs(test, facts, score, sweep, trial) if columns else ([], [])
     if score.word == "score":
         figures = [*_errors(sweep, np.asarray(test.y, dtype=float)), *figures]
     return _kinds.reported(

@@ -90,7 +90,8 @@ def text(
     def damage(name: str, level: int, rows: NumpyArray) -> NumpyArray:
         return texts.corrupt(x[rows], name, level, trial.seed, rows=rows)
 
-    sweep = _sweep.run(x, plan, damage, scorer, trial, batch=_BATCH, again=target.info.randomised)
+    with trial.keeping(*_kinds.KEPT):
+        sweep = _sweep.run(x, plan, damage, scorer, trial, batch=_BATCH, again=target.info.randomised)
     return _kinds.reported(
         trial,
         sweep,
