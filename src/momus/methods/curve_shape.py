@@ -82,7 +82,7 @@ def shape(
     n = np.broadcast_to(np.asarray(counts, dtype=float), a.shape)
     _check(s, a, n)
     fitted = falling(a[None], n)[0]
-    drops = -np.diff(fitted)
+    drops = np.maximum(-np.diff(fitted), 0.0)
     largest, fall = int(np.argmax(drops)), float(fitted[0] - fitted[-1])
     share = float(drops[largest] / fall) if fall > 0 else 0.0
     hits = a * n

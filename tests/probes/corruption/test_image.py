@@ -246,6 +246,8 @@ def test_declared_corruptions_alone_count_up_to_their_severity() -> None:
     assert m.scope["counted"] == "speckle_noise to 5, brightness to 2"
     assert m.figure("error.fog").value == full.figure("error.fog").value and m.figure("error.fog").note == "not counted"
     assert m.figure("error.brightness").note == ""
+    kept = [m.figure(f"retention.{name}") for name in ("brightness", "speckle_noise")]
+    assert np.mean([f.value for f in kept]) == pytest.approx(m.value) and "to 2" in kept[0].note
     assert full.value == pytest.approx(np.mean([np.mean(by["brightness"]), np.mean(by["fog"])]))  # the extra: a figure
 
 

@@ -82,7 +82,7 @@ def table(falls: Sequence[Fall], n: int) -> Evidence:
             f"{f.between[0]:g} to {f.between[1]:g}",
             round(f.shape.fall, 3),
             round(f.shape.drop, 3),
-            f"{f.shape.share:.2f} [{f.shape.ci.low:.2f}, {f.shape.ci.high:.2f}]",
+            "" if f.shape.kind == "flat" else f"{f.shape.share:.2f} [{f.shape.ci.low:.2f}, {f.shape.ci.high:.2f}]",
         )
         for f in sorted(falls, key=lambda f: (order[f.shape.kind], -f.shape.drop))
     )

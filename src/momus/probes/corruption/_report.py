@@ -51,6 +51,10 @@ def numbers(
         if set(members) <= set(right):
             share, span = retention(np.mean([1 - wrong[m] for m in members], axis=0), clean.astype(float), rng)
             figures.append(Figure(name=f"retention.{family}", value=share, ci=span, n=n, note=f"its {len(members)}"))
+    for name in counted if plan.declared else ():
+        share, span = retention(own[name], clean.astype(float), rng)
+        note = f"accuracy kept, severities to {plan.counted[name]}"
+        figures.append(Figure(name=f"retention.{name}", value=share, ci=span, n=n, note=note))
     for name, errors in wrong.items():
         figures.append(_mean(f"error.{name}", errors, rng, "" if name in counted else "not counted"))
     return value, ci, figures

@@ -81,7 +81,7 @@ def sequences(
     if not samples.is_image:
         raise ProbeError("corruption.sequences needs pictures (n, height, width, channels)")
     count = len(samples)
-    scope: dict[str, Scalar] = {"perturbations": ",".join(names), "pictures": count}
+    scope: dict[str, Scalar] = {"perturbations": ", ".join(names), "pictures": count}
     if count < 2:
         few = Caveat(code="too-few-samples", message=f"{count} pictures cannot show anything", blocks="both")
         return trial.measurement(0.0, Interval(low=0.0, high=1.0), count, scope=scope, caveats=[few])
@@ -98,7 +98,7 @@ def sequences(
         value,
         ci,
         count,
-        scope={**scope, "films_done": len(shown.answers)},
+        scope={**scope, "films_done": len(shown.answers)} if shown.spent else scope,
         figures=figures,
         evidence=[
             *_films.charts(shown.answers, shown.clean, y),
