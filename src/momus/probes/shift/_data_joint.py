@@ -62,7 +62,8 @@ def same_rows(before: Samples, after: Samples) -> list[Caveat]:
     if before.is_text:
         same = sorted(map(str, before.x)) == sorted(map(str, after.x))
     else:
-        same = np.array_equal(*(np.sort(describe.row_keys(s)) for s in (before, after)))
+        keys = [np.sort(describe.row_keys(s)) for s in (before, after)]
+        same = np.array_equal(keys[0], keys[1])
     message = "the current rows are the reference rows themselves, so nothing was compared"
     return [Caveat(code="same-rows", message=message, blocks="both")] if same else []
 
