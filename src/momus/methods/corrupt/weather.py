@@ -95,7 +95,9 @@ def fog(x: NumpyArray, setting: tuple[float, float], draws: Draws) -> NumpyArray
     cloud = plasma(draws["uniform"], decay)[:, :h, :w, None]
     brightest = x.max(axis=(1, 2, 3), keepdims=True).astype(np.float32)
     factor = brightest / (brightest + np.float32(thickness * 255))
-    foggy = np.add(x, cloud * np.float32(thickness * 255), dtype=np.float32)
+    foggy = np.empty(x.shape, dtype=np.float32)
+    np.multiply(cloud, np.float32(thickness * 255), out=foggy)  # spread over the channels
+    foggy += x
     foggy *= factor
     return planes.grey(foggy)
 
@@ -107,30 +109,44 @@ def plasma(uniform: NumpyArray, decay: float) -> NumpyArray:
     """
     n = len(uniform)
     m = round(float(np.sqrt(uniform.shape[1] + 1)))
-    cloud = np.zeros((n, m, m), dtype=np.float32)
-    used, step, wobble = 0, m, 100.0
+    # Every level is a whole array of its own, so that all but the final interleaving runs over contiguous memory.
+    cloud = np.zeros((n, 1, 1), dtype=np.float32)
+    used, side, wobble = 0, 1, 100.0
 
     def wobbled(neighbours: NumpyArray) -> NumpyArray:
         nonlocal used
-        count = (m // step) ** 2
-        noise = uniform[:, used : used + count].reshape(n, m // step, m // step)
-        used += count
-        return neighbours / np.float32(4) + noise * np.float32(wobble * wobble)
+        noise = uniform[:, used : used + side * side].reshape(n, side, side) * np.float32(wobble * wobble)
+        used += side * side
+        neighbours /= np.float32(4)
+        neighbours += noise
+        return neighbours
 
-    while step >= 2:
-        half = step // 2
-        corners = cloud[:, ::step, ::step]
-        pairs = corners + np.roll(corners, -1, axis=1)
-        cloud[:, half::step, half::step] = wobbled(pairs + np.roll(pairs, -1, axis=2))
-        centres = cloud[:, half::step, half::step]
-        across = corners + np.roll(corners, -1, axis=2)
-        down = corners + np.roll(corners, -1, axis=1)
-        cloud[:, ::step, half::step] = wobbled(centres + np.roll(centres, 1, axis=1) + across)
-        cloud[:, half::step, ::step] = wobbled(centres + np.roll(centres, 1, axis=2) + down)
-        step, wobble = half, wobble / decay
+    while side < m:
+        finer = np.empty((n, 2 * side, 2 * side), dtype=np.float32)
+        pairs, across = _beside(cloud, 1), _beside(cloud, 2)
+        centres = wobbled(_beside(pairs, 2))
+        finer[:, ::2, ::2], finer[:, 1::2, 1::2] = cloud, centres
+        over, left = _beside(centres, 1, back=True), _beside(centres, 2, back=True)
+        over += across
+        left += pairs
+        finer[:, ::2, 1::2] = wobbled(over)
+        finer[:, 1::2, ::2] = wobbled(left)
+        cloud, side, wobble = finer, 2 * side, wobble / decay
     cloud -= cloud.min(axis=(1, 2), keepdims=True)
     cloud /= np.maximum(cloud.max(axis=(1, 2), keepdims=True), np.float32(1e-12))
     return cloud
+
+
+def _beside(a: NumpyArray, axis: int, *, back: bool = False) -> NumpyArray:
+    """Each value plus the next along ``axis`` (or the one before), around the torus; (n, k, k)."""
+    total = np.empty_like(a)
+    before, after = [slice(None)] * 3, [slice(None)] * 3
+    before[axis], after[axis] = slice(None, -1), slice(1, None)
+    into = after if back else before
+    np.add(a[tuple(before)], a[tuple(after)], out=total[tuple(into)])
+    edge, other = (0, -1) if back else (-1, 0)
+    np.add(np.take(a, edge, axis), np.take(a, other, axis), out=np.moveaxis(total, axis, 0)[edge])
+    return total
 
 
 def brightness(x: NumpyArray, more: float, _draws: Draws) -> NumpyArray:
