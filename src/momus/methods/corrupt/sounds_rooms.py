@@ -81,7 +81,7 @@ def mixed(x: NumpyArray, noise: NumpyArray, db: float) -> NumpyArray:
     signal = (x.astype(np.float64) ** 2).sum(axis=1)
     added = (noise.astype(np.float64) ** 2).sum(axis=1)
     gain = np.sqrt(signal / np.maximum(added, 1e-30)) * sound.amplitude(-db)
-    return x + noise * gain[:, None]
+    return np.asarray(x + noise * gain[:, None])
 
 
 def reverberation(x: NumpyArray, milliseconds: float, clips: Clips) -> NumpyArray:
