@@ -81,7 +81,7 @@ def film(reels: Sequence[Reel], *, seconds_a_frame: float = 0.25, side: int = 26
         keep = max(8, min(keep - 1, int(keep * most / len(data) * 0.95)))
 
 
-def storyboard(reel: Reel, count: int = 6, *, least_side: int = 120) -> tuple[Picture, ...]:
+def storyboard(reel: Reel, count: int = 8, *, least_side: int = 120) -> tuple[Picture, ...]:
     """``count`` shots of a reel as pictures with captions: the first moves one by one, then the middle and the last."""
     last = len(reel.shots) - 1
     chosen = sorted({min(i, last) for i in [*range(count - 2), (count - 3 + last) // 2, last]})

@@ -25,6 +25,7 @@ LEAST = 20
     worse="higher",
     source="arXiv:1803.04585; arXiv:2210.10760",
     cost="none: a table is read",
+    tasks=("classifier", "regressor", "generator", "artifact"),
 )
 def candidates(
     target: Target,

@@ -45,8 +45,7 @@ def goodhart(
     environment: str = "train",
     goal_best: float | None = None,
 ) -> Measurement:
-    """How far true performance falls from its peak once the stated reward is pressed hard, as a share of what can be
-    reached.
+    """How far the true goal falls from its peak once the stated reward is pressed hard, as a share of what is reachable.
 
     Measures
         The goal as pressure on the reward grows, by up to five ways to press. Best of n: of n episodes of the policy
