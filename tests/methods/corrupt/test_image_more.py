@@ -183,6 +183,21 @@ def test_plasma_keeps_a_share_of_the_picture() -> None:
     assert np.abs((light - dark)[inside] - 80 * weight).max() <= 1.01 and dark.std() > 10
 
 
+def test_plasma_is_the_plane_bent_round_after_round() -> None:
+    """A second, point-by-point writing of the swirl."""
+    time, rounds, sharp, scale = 1.3, 5, 0.7, 6.0
+    found = bar._swirl(np.arange(7.0)[None], np.arange(5.0)[:, None], time, rounds, sharp, scale)
+    for row in range(5):
+        for column in range(7):
+            x, y, wave, slow, damping = column / scale, row / scale, 1.0, 1.0, 1.0
+            for _ in range(rounds):
+                across, down = np.cos(y * wave + time / slow) / damping, np.sin(x * wave + time / slow) / damping
+                x, y = x + across - 0.3 * down, y + down + 0.3 * across
+                wave, slow, damping = wave * 1.93, slow * 1.15, damping * (2.25 - sharp)
+            wanted = np.sin(x - time), np.sin((x + y + np.sin(time)) / 2), np.sin(y + time)
+            assert np.allclose([f[row, column] for f in found], wanted, atol=1e-4)
+
+
 def test_caustics_bend_nothing_without_strength_and_light_both_ways_with_it() -> None:
     x = rng(5).integers(40, 200, (1, 96, 96, 3), dtype=np.uint8)
     draws = bar.draw_caustic_refraction(rng(), x.shape, 1.0)

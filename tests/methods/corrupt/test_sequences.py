@@ -95,6 +95,23 @@ def test_tilt_keeps_the_middle_and_is_lopsided() -> None:
     assert corners[:20, :20].mean() != pytest.approx(corners[-20:, -20:].mean(), abs=0.5)
 
 
+@pytest.mark.parametrize("frame", [0, 7, 30])
+@pytest.mark.parametrize("spot", [(20, 30), (70, 80), (60, 15)])
+def test_tilt_sends_a_spot_where_a_camera_sees_it(frame: int, spot: tuple[int, int]) -> None:
+    """A plate one diagonal away, turned about its upright and then its level axis."""
+    h, w = 96, 110
+    x = np.zeros((1, h, w, 1), np.uint8)
+    x[0, spot[0] - 1 : spot[0] + 2, spot[1] - 1 : spot[1] + 2] = 240
+    seen = shot(x, "tilt")[frame, 0, ..., 0].astype(float)
+    down, across = (np.arange(n) @ seen.sum(axis=1 - i) / seen.sum() for i, n in enumerate((h, w)))
+    angle, far = np.deg2rad(frame - 15), np.hypot(h, w)
+    px, py, pz = spot[1] - w / 2, spot[0] - h / 2, 1.0
+    px, pz = np.cos(angle) * px - np.sin(angle) * pz, np.sin(angle) * px + np.cos(angle) * pz
+    py, pz = np.cos(angle) * py - np.sin(angle) * pz, np.sin(angle) * py + np.cos(angle) * pz
+    assert across == pytest.approx(far * px / (pz + far) + w / 2, abs=0.3)
+    assert down == pytest.approx(far * py / (pz + far) + h / 2, abs=0.3)
+
+
 def test_brightness_goes_down_and_up_and_noise_has_the_published_spread() -> None:
     grey = np.full((1, 40, 40, 3), 128, np.uint8)
     light = shot(grey, "brightness")[:, 0, 0, 0, 0].astype(int)

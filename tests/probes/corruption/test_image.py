@@ -271,26 +271,25 @@ def test_a_collapse_under_a_declared_corruption_forbids_a_pass() -> None:
 
 
 def test_a_cliff_is_found_and_narrowed_between_two_severities() -> None:
-    """Contrast that falls under a bar: everything is right up to it, and nothing after."""
+    """A step in grey, up or down, is read until contrast leaves less than 0.16 of it: severity 3.4 by the table."""
     y = np.arange(200) % 2
-    x = np.full((200, 64, 64, 1), 100, np.uint8)
-    x[:, :, 32:] += (40 + 40 * y[:, None, None, None]).astype(np.uint8)
+    x = np.full((200, 64, 64, 1), 100, np.int16)
+    x[:, :, 32:] += np.where(y, 60, -60).astype(np.int16)[:, None, None, None]
 
-    def spread(a: np.ndarray) -> np.ndarray:
+    def step_read(a: np.ndarray) -> np.ndarray:
         step = (a[..., 40:].mean(axis=(1, 2, 3)) - a[..., :24].mean(axis=(1, 2, 3))) * 255
-        return np.where(step < 40 * 0.16, 9, (step > 16).astype(int))
+        return np.where(np.abs(step) < 60 * 0.16, 9, (step > 0).astype(int))
 
-    samples = Samples(x=x, y=y, classes=tuple("0123456789"))
-    coarse = probe_(model(spread, 64), test=samples, corruptions="contrast", n=200, finer=0)
-    m = probe_(model(spread, 64), test=samples, corruptions="contrast", n=200, finer=7)
+    samples = Samples(x=x.astype(np.uint8), y=y, classes=tuple("0123456789"))
+    coarse = probe_(model(step_read, 64), test=samples, corruptions="contrast", n=200, finer=0)
+    m = probe_(model(step_read, 64), test=samples, corruptions="contrast", n=200, finer=7)
     assert m.cost.queries == coarse.cost.queries + 7 * 200
-    assert m.value == coarse.value  # the places between are looked at, never counted
+    assert m.value == coarse.value == pytest.approx(0.6)  # the places between are looked at, never counted
     assert m.figure("cliffs").value == 1
-    place = m.figure("cliff.contrast").value
-    assert coarse.figure("cliff.contrast").value == pytest.approx(
-        round(coarse.figure("cliff.contrast").value - 0.5) + 0.5
+    assert coarse.figure("cliff.contrast").value == 3.5
+    assert (
+        m.figure("cliff.contrast").value == pytest.approx(3.4, abs=0.1) and "3.375" in m.figure("cliff.contrast").note
     )
-    assert abs(place - coarse.figure("cliff.contrast").value) <= 0.5
     falls = next(e for e in m.evidence if isinstance(e, Table))
     assert falls.rows[0][:2] == ("contrast", "cliff")
 

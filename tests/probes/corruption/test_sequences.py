@@ -101,7 +101,7 @@ def test_the_proof_shows_the_film_that_flickers_most() -> None:
     assert isinstance(shown, Pictures) and 2 <= len(shown.rows[0]) <= 8 and "Flickers most" in shown.title
     assert isinstance(film, Attachment) and film.media == "image/gif"
     gif = Image.open(io.BytesIO(film.data))
-    assert getattr(gif, "n_frames", 0) > 10 and max(gif.size) <= 160
+    assert getattr(gif, "n_frames", 0) > 10 and max(gif.size) <= 112
 
 
 def test_where_accuracy_breaks_along_a_film_is_said() -> None:

@@ -19,7 +19,7 @@ from momus.stats import intervals
 Again = Callable[[str, int], NumpyArray]  # film, picture -> (frames, h, w, c)
 _ORDERED = ("tilt", "rotate", "translate", "scale", "brightness")
 _SHOWN = 8  # frames printed
-_SIDE = 160  # of the moving picture, at most
+_SIDE = 112  # of the moving picture, at most: noise does not compress, and a film of it is half a megabyte at 128
 _LOOKED_AT = 32  # pictures among which the shown one is picked
 
 
@@ -126,7 +126,7 @@ def _word(classes: Sequence[str], index: int) -> str:
 
 
 def _gif(frames: NumpyArray) -> bytes:
-    """All frames at a tenth of a second, 160 pixels at most on the longer side and 64 at least."""
+    """All frames at a tenth of a second, 112 pixels at most on the longer side and 64 at least."""
     longest = max(frames.shape[1:3])
     factor = min(1.0, _SIDE / longest) if longest >= 64 else -(-64 // longest)
     size = max(1, round(frames.shape[2] * factor)), max(1, round(frames.shape[1] * factor))

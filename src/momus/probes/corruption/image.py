@@ -110,7 +110,7 @@ def image(
         ci,
         len(samples),
         scope={**scope, "table": sweep.table, "corruptions_done": len(sweep.right)},
-        figures=[*figures, *_falls.figures(falls, [c for c in sweep.right if plan.counts(c).any()])],
+        figures=[*figures[:3], *_falls.figures(falls, [c for c in sweep.right if plan.counts(c).any()]), *figures[3:]],
         evidence=[
             *_report.charts(sweep.clean, sweep.right, plan),
             *_report.pictures(sweep.pictures, sweep.y, sweep.clean, sweep.right, plan, classes, _again(trial)),
