@@ -88,7 +88,7 @@ def scenarios(target: Predicts, trial: Trial, *, n: int = 60, confident: float =
     figures = [] if ordinary is None else [ordinary]
     figures += [a.figure for a in answered]
     caveats = _caveats(answered, counted, broken, spent, made)
-    scope: dict[str, Scalar] = {"declared": len(stated), "scenarios": len(answered), "confident_from": round(bar, 4)}
+    scope: dict[str, Scalar] = {"declared": len(stated), "scenarios": len(answered), "confident": round(bar, 4)}
     return trial.measurement(
         value,
         ci,
