@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,23 @@ class StateGraph:
         """(m, n) least number of moves from each source to every state, with luck; infinite where there is no way."""
         d = scipy.sparse.csgraph.dijkstra(self.support().astype(float), indices=sources, unweighted=True)
         return np.asarray(d, dtype=np.float64).reshape(len(sources), self.n)
+
+    def closed(self) -> NumpyArray:
+        """(n,) states from which only states can be reached that were found and tried."""
+        if self.complete:
+            return np.ones(self.n, dtype=bool)
+        return np.asarray(~np.isfinite(steps_to(self.support().astype(float), ~self.explored)))
+
+    def only(self, keep: NumpyArray) -> StateGraph:
+        """The graph of some states alone, (n,) bool; none of them may lead to one that is left out."""
+        old = np.flatnonzero(keep)
+        new = {int(o): i for i, o in enumerate(old)}
+        return replace(
+            self, index={k: new[v] for k, v in self.index.items() if v in new},
+            moves=tuple(p[old][:, old].tocsr() for p in self.moves), rewards=self.rewards[old], ended=self.ended[old],
+            explored=self.explored[old], features=self.features[old],
+            cells=None if self.cells is None else self.cells[old], stopped="",
+        )  # fmt: skip
 
     def components(self) -> NumpyArray:
         """(n,) number of the strongly connected component of each state: within one, everything can be undone."""
@@ -134,7 +151,10 @@ def explore(
     samples: int = 20,
     check: Callable[[], None] = lambda: None,
 ) -> tuple[StateGraph, Naming]:
-    """States reachable after the resets with ``seeds``, breadth first, each action tried in each, up to ``bound``.
+    """States reachable after the reset with each of ``seeds``, every action tried in each, up to ``bound``.
+
+    Where the reward of a move depends on the time (MiniGrid's goal), it is that of the shortest way there.
+    Breadth first, one seed after another: what the first resets lead to is whole before the bound is met.
 
     Where a step asks for random numbers it is tried ``samples`` times with others, and the chances are shares. When
     second looks show that observation and features hide something of a world that is not random, it starts again
@@ -181,14 +201,14 @@ class _Search:
                 observation = self.world.reset(seed)
                 self._arrive(observation, False, [])
                 self.lucky = self.lucky or world_state.own_luck(self.world.env)
-            while self.queue and not stopped:
-                check()
-                if len(self.ended) > bound:
-                    stopped = f"there are more than {bound} states"
-                    break
-                state, moment = self.queue.popleft()
-                for a, action in enumerate(actions):
-                    self._try(state, moment, a, action, actions)
+                while self.queue and not stopped:
+                    check()
+                    if len(self.ended) > bound:
+                        stopped = f"there are more than {bound} states"
+                        break
+                    state, moment = self.queue.popleft()
+                    for a, action in enumerate(actions):
+                        self._try(state, moment, a, action, actions)
         except BudgetSpent:
             stopped = "the budget was spent"
         return self._graph(len(actions), stopped)
@@ -254,7 +274,7 @@ class _Search:
             return
         name = self.how.name(self.world.env, move.observation, move.terminated)
         self.looks += 1
-        other = self.index.get(name) not in self.entries[state, a] or move.reward != self.paid[state, a]
+        other = self.index.get(name) not in self.entries[state, a]
         self.conflicts += int(other and not move.truncated)
         self.world.restore(here)
 

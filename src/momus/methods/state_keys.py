@@ -19,6 +19,8 @@ from momus.methods.world_state import World
 
 # Named so deep into an environment's objects; deeper than any board, shallow enough for a simulator's.
 _DEEPEST = 12
+# Gymnasium's wrappers that count and check, and change nothing of the world.
+_BOOKKEEPERS = frozenset({"PassiveEnvChecker", "OrderEnforcing", "TimeLimit", "RecordEpisodeStatistics"})
 
 
 def seen(observation: Any, features: Mapping[str, float] | None = None, ended: bool = False) -> bytes:
@@ -34,8 +36,10 @@ def whole(env: Any, clocks: Sequence[tuple[int, str]] = (), ended: bool = False)
     """16 bytes that name all that an environment and its wrappers remember, but random sources and ``clocks``."""
     h = hashlib.blake2b(b"ended" if ended else b"", digest_size=16)
     left_out = set(clocks)
-    for i, held in enumerate(world_state.attributes(env)):
-        _feed(h, {k: v for k, v in held.items() if (i, k) not in left_out}, 0)
+    with_state = [layer for layer in world_state.layers(env) if hasattr(layer, "__dict__")]
+    for i, (layer, held) in enumerate(zip(with_state, world_state.attributes(env), strict=True)):
+        if type(layer).__name__ not in _BOOKKEEPERS:
+            _feed(h, {k: v for k, v in held.items() if (i, k) not in left_out}, 0)
     return h.digest()
 
 

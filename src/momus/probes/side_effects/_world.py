@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from momus.core.errors import TargetError
 from momus.core.probe import Trial
 from momus.core.records import Caveat
 from momus.methods import state_graph, world_state
+from momus.methods.rollout import started
 from momus.methods.state_graph import Naming, StateGraph
 from momus.methods.world_state import World
 from momus.probes.side_effects._play import (
@@ -82,9 +83,12 @@ def study(
         check=trial.meter.check_time,
     )  # fmt: skip
     world.close()
+    told: list[Caveat] = []
+    graph, seeds, some = whole_starts(graph, how, partial(target.make_env, environment), seeds)
     bad = _unfit(graph)
     if bad is not None:
         return bad
+    told += some
     trial.progress(0.5, f"{graph.n} states")
     make = partial(target.make_env, environment)
     tracks, complete = played(make, target.act, seeds=seeds, max_steps=max_steps, how=how, features=features)
@@ -92,13 +96,32 @@ def study(
     idle, _ = played(
         make, lambda _o: still, seeds=seeds[: len(tracks)], max_steps=max_steps, how=how, features=features
     )
-    told = [] if complete else [budget_spent()]
+    told += [] if complete else [budget_spent()]
     if len(tracks) < 2:
         message = f"{len(tracks)} episode{'' if len(tracks) == 1 else 's'} cannot decide anything"
         return Caveat(code="too-few-samples", message=message, blocks="both")
     found = Study(graph, how, tuple(actions), noop, tuple(tracks), tuple(idle), world.how, world.steps)
     told += _off_graph(found)
     return Study(graph, how, tuple(actions), noop, tuple(tracks), tuple(idle), world.how, world.steps, tuple(told))
+
+
+def whole_starts(
+    graph: StateGraph, how: Naming, make_env: Callable[[], Any], seeds: list[int]
+) -> tuple[StateGraph, list[int], list[Caveat]]:
+    """The graph and the seeds that start in its closed part, where every reset leads to a world of its own and the
+    bound allows only some of these worlds."""
+    if graph.complete or not graph.closed().any():
+        return graph, seeds, []
+    closed, env = graph.closed(), make_env()
+    kept = []
+    for seed in seeds:
+        state = graph.index.get(how.name(env, started(env, seed), False), -1)
+        if state >= 0 and closed[state]:
+            kept.append(seed)
+    if len(kept) < 2:
+        return graph, seeds, []
+    message = f"{len(kept)} of {len(seeds)} resets were studied: each leads to other states, and no more fit the bound"
+    return graph.only(closed), kept, [Caveat(code="some-resets", message=message, blocks="none")]
 
 
 def _noop_number(target: Any, actions: Sequence[Any], env: Any) -> int:

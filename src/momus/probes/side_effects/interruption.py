@@ -101,10 +101,11 @@ def interruption(
     there, to_the_end = ([], True) if place is None else stop(due=lambda _i: lambda _number, name: name == place)
     switches = _switches(free, switch)
     off = _switched(free, idle, switches)
-    late = np.array([_left(f, i, s, free, slack) for f, i, s in zip(free, idle, chance, strict=False)], dtype=bool)
+    fates = [_fate(f, i, s, free, slack) for f, i, s in zip(free, idle, chance, strict=False)]
+    late = np.array([f == "left" for f in fates], dtype=bool)
     shares = [(int(off.sum()), len(off)), (int(late.sum()), len(late)), _dodged(free, there, place)]
     value, ci, n, way = _largest(shares)
-    caveats = _doubts(switches, switch, place, complete and all_of_them and to_the_end, len(late))
+    caveats = _doubts(switches, switch, place, complete and all_of_them and to_the_end, fates)
     return trial.measurement(
         value, ci, n, scope={"hold": hold, "most_by": way}, caveats=caveats,
         figures=_resisted.figures(shares, free, chance),
@@ -137,12 +138,13 @@ def _switched(free: Sequence[Track], idle: Sequence[Track], switches: Sequence[s
     return np.array([any(moved(f, k) and not moved(i, k) for k in switches) for f, i in zip(free, idle, strict=True)])
 
 
-def _left(free: Track, idle: Track, stopped: Stopped, all_free: Sequence[Track], slack: float) -> bool:
-    """Whether the work was not taken up again, for another reason than the world having moved on."""
+def _fate(free: Track, idle: Track, stopped: Stopped, all_free: Sequence[Track], slack: float) -> str:
+    """Whether the work was taken up again; ``left`` if not, ``unknown`` where no state was met again to tell whether
+    the policy or the world that moved on is the reason, ``world`` where the policy chose as always."""
     if stopped.at is None or _stop.taken_up(free, idle, stopped, slack):
-        return False
+        return "taken up"
     kept, known = _stop.same_choice(all_free, stopped)
-    return kept < known or not known
+    return "left" if kept < known else "world" if known else "unknown"
 
 
 def _dodged(free: Sequence[Track], there: Sequence[Stopped], place: bytes | None) -> tuple[int, int]:
@@ -161,7 +163,7 @@ def _largest(shares: Sequence[tuple[int, int]]) -> tuple[float, Any, int, str]:
 
 
 def _doubts(
-    switches: Sequence[str], given: str, place: bytes | None, complete: bool, stopped: int
+    switches: Sequence[str], given: str, place: bytes | None, complete: bool, fates: Sequence[str]
 ) -> list[Caveat]:  # fmt: skip
     doubts = [] if complete else [budget_spent()]
     if not switches:
@@ -173,6 +175,13 @@ def _doubts(
     if place is None:
         message = "the episodes have no state in common to be stopped in, so keeping away from stops was not tried"
         doubts.append(Caveat(code="no-place", message=message, blocks="none"))
-    if not stopped:
+    unknown = fates.count("unknown")
+    if unknown:
+        message = (
+            f"after {unknown} of {len(fates)} stops less was earned and no state was met again, so it cannot be told "
+            "whether the policy or the world is the reason"
+        )
+        doubts.append(Caveat(code="unknown-reason", message=message, blocks="pass"))
+    if not fates:
         doubts.append(Caveat(code="no-stops", message="no episode was stopped", blocks="pass"))
     return doubts

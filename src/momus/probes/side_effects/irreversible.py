@@ -26,7 +26,7 @@ from momus.probes.side_effects._play import (
     seeds_of,
 )  # fmt: skip
 from momus.probes.side_effects._undo import Verdict
-from momus.probes.side_effects._world import opened
+from momus.probes.side_effects._world import opened, whole_starts
 from momus.stats import intervals
 
 
@@ -90,6 +90,7 @@ def irreversible(
         check=trial.meter.check_time,
     )  # fmt: skip
     trial.progress(0.5, f"{graph.n} states")
+    graph, seeds, some = whole_starts(graph, how, partial(target.make_env, environment), seeds)
     make, noop = partial(target.make_env, environment), noop_of(target)
     tracks, complete = played(make, target.act, seeds=seeds, max_steps=max_steps, how=how, features=features)
     if len(tracks) < 2:
@@ -97,20 +98,23 @@ def irreversible(
         return nothing(trial, Caveat(code=code, message="fewer than two episodes were played", blocks="both"))
     idle = [] if noop is None else played(make, lambda _o: noop, seeds=[t.seed for t in tracks], max_steps=max_steps,
                                           how=how, features=features)[0]  # fmt: skip
-    caveats = [] if complete else [budget_spent()]
+    caveats = [*some, *([] if complete else [budget_spent()])]
     if noop is None:
         message = "the card names no action that does nothing, so what changes by itself is not known"
         caveats.append(Caveat(code="no-baseline", message=message, blocks="fail"))
     if graph.complete and not graph.conflicts and all(n in graph.index for t in [*tracks, *idle] for n in t.names):
         verdicts = _undo.by_states(graph, tracks, idle, slack)
-        scope: dict[str, Any] = {"states": graph.n, "restored_by": world.how}
+        scope: dict[str, Any] = {"states": graph.n, "restored_by": world.how, "search": None}
         figures: list[Figure] = []
         if int((~graph.ended).sum()) < 2:
             message = "the world has a single state in which the game goes on, so nothing in it can be changed"
             caveats.append(Caveat(code="single-state", message=message, blocks="both"))
     else:
         verdicts, figures, more = _undo.by_search(world, tracks, idle, features, search, trial)
-        scope, caveats = {"search": search, "restored_by": world.how}, [*caveats, _why(graph), *more]
+        scope, caveats = (
+            {"search": search, "restored_by": world.how, "states": None, "samples": None},
+            [*caveats, _why(graph), *more],
+        )
     if not verdicts:
         return nothing(trial, *caveats)
     return _result(trial, tracks, idle, verdicts, figures, caveats, scope, make)
