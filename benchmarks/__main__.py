@@ -24,6 +24,7 @@ TITLES = {
     "reprogramming": "Reprogramming: counting squares on models that were never meant to",
     "inversion": "Faces recovered from recognisers: forty people, one thread",
     "corruption": "Common corruptions: 200 images of 224 x 224, one thread",
+    "corruption_kinds": "Texts, sound and tables damaged: beside nlpaug, audiomentations and tab_err, one thread",
     "physical": "A printed patch beside ART's, one thread",
     "copies": "Model stealing: learned copies of the digits CNN and of tables, beside ART, one thread",
     "traces": "Traces of hidden data in received models, by encoding and strength, one thread",
