@@ -86,7 +86,7 @@ def parameters(target: Needs, trial: Trial, *, episodes: int = 100, max_steps: i
         max(loss.value for loss in found),
         Interval(low=max(x.ci.low for x in found), high=max(x.ci.high for x in found), method="bootstrap"),
         len(train.scores),
-        scope={"score": "goal" if _goal(target) else "return", "values": len(found)},
+        scope={"score": "goal" if _goal(target) else "return"},
         figures=figures(played, found),
         evidence=evidence(played, found, _goal(target)),
         caveats=caveats,
