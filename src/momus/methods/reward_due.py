@@ -67,20 +67,21 @@ def overpaid(moves: Sequence[Move], tolerance: float = 0.05) -> NumpyArray:
 def signs(moves: Sequence[Move], marked: NumpyArray, most: int = 5) -> list[Sign]:
     """The single thresholds on features that mark ``marked`` moves best, at most one a feature, the best first.
 
-    Features before the move, after it, and their change; both directions.
+    Features before the move, after it, and their change; both directions. Of equal ones the feature with fewer values
+    comes first: a switch says more than a place.
     """
     marked = np.asarray(marked, dtype=bool)
     if not len(moves) or not marked.any() or marked.all():
         return []
     names = sorted(moves[0].after)
-    found = []
+    found: list[tuple[float, int, Sign]] = []
     for name in names:
         before = np.array([m.before.get(name, 0.0) for m in moves])
         after = np.array([m.after.get(name, 0.0) for m in moves])
         ways = (("after the move", after), ("before the move", before), ("change of", after - before))
         best = max((_threshold(v, marked, name, when) for when, v in ways), key=lambda s: s.score)
-        found.append(best)
-    return sorted(found, key=lambda s: -s.score)[:most]
+        found.append((-best.score, len(np.unique(after)), best))
+    return [sign for *_, sign in sorted(found, key=lambda f: f[:2])[:most]]
 
 
 def _threshold(values: NumpyArray, marked: NumpyArray, name: str, when: str) -> Sign:
