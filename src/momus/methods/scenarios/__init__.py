@@ -39,7 +39,7 @@ KNOWN: Mapping[tuple[str, str], Known] = {
         Known("upright", "image", photographs.upright, "label", False, "the object as it should stand: a control"),
         Known("fallen_over", "image", photographs.fallen_over, "label", False, "lying on its side or on the ground"),
         Known("on_a_shirt", "image", cloth.on_a_shirt, "abstain", False, "printed on cloth that somebody wears"),
-        Known("occluded", "image", photographs.occluded, "label", True, "a quarter of it behind something"),
+        Known("occluded", "image", photographs.occluded, "label", True, "partly behind something"),
         Known("out_of_scope", "image", photographs.out_of_scope, "abstain", False, "nothing that the classes name"),
         Known("blank", "image", photographs.blank, "abstain", False, "one colour"),
         Known(

@@ -87,6 +87,11 @@ def _most(a: Answered, classes: Sequence[str]) -> str:
     return f"{_name(int(values[count.argmax()]), classes)} ({count.max() / a.n:.0%})"
 
 
+def _case(a: Answered, i: int) -> str:
+    kind = a.cases.kinds[i]
+    return a.cases.name if kind == a.cases.name else f"{a.cases.name}, {kind}"
+
+
 def _says(a: Answered, i: int, classes: Sequence[str]) -> str:
     sure = "" if a.sure is None else f" {a.sure[i]:.2f}"
     return f"{_name(int(a.said[i]), classes)}{sure}{', not as expected' if a.wrong[i] else ''}"
@@ -97,10 +102,7 @@ def _examples(answered: Sequence[Answered], classes: Sequence[str], rate: int | 
     first = answered[0].cases.x
     if first.ndim == 4:
         rows = tuple(
-            tuple(
-                Picture(caption=f"{a.cases.name}, {a.cases.kinds[i]}: {_says(a, i, classes)}", png=png(a.cases.x[i]))
-                for i in rows
-            )
+            tuple(Picture(caption=f"{_case(a, i)}: {_says(a, i, classes)}", png=png(a.cases.x[i])) for i in rows)
             for a, rows in picked
         )
         return [Pictures(title="Cases, those answered otherwise first", rows=rows)]
