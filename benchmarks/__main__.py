@@ -36,6 +36,7 @@ TITLES = {
     "attribute": "Guessing a sensitive column: beside ART on the same models and people, one thread",
     "membership": "Membership: the same models and records, beside peers",
     "provider": "What a hostile provider takes: four encodings, one thread",
+    "rollouts": "Policies in grid worlds: moves a second, many games at once, one thread",
     "scan": "Artifact scan",
 }
 PACKAGES = (

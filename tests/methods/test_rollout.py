@@ -185,3 +185,19 @@ def test_a_broken_environment_is_one_clear_line(where: str, said: str) -> None:
 def test_an_environment_that_never_ends_is_cut_off_and_says_so() -> None:
     episode = run_episode(Odd(""), lambda _seen: 0, seed=1, max_steps=7)
     assert (len(episode.steps), episode.finished) == (7, False)
+
+
+def test_a_batch_is_no_larger_than_memory_allows() -> None:
+    """Pictures of a long game: the batch shrinks to one, and the episodes are the same."""
+    asked = []
+
+    def watched(boards):
+        asked.append(len(boards))
+        return hunter(boards)
+
+    make = partial(worlds.make, "momus/Sokoban-v0", max_steps=5)
+    few, _, _ = run_episodes(make, hunter, episodes=40, max_steps=10**8, rng=np.random.default_rng(0), together=watched)
+    assert max(asked) == 8
+    assert max(asked[10:]) == 1
+    many, _, _ = run_episodes(make, hunter, episodes=40, max_steps=5, rng=np.random.default_rng(0), together=hunter)
+    assert [e.actions for e in few] == [e.actions for e in many]

@@ -15,7 +15,8 @@ from momus.core.errors import BudgetSpent, MomusError, TargetError
 from momus.core.samples import NumpyArray
 
 Act = Callable[[Any], Any]
-FIRST_BATCH, MOST_TOGETHER = 8, 256
+FIRST_BATCH, MOST_TOGETHER = 8, 1024
+MOST_BYTES = 1 << 28  # of observations that are held while a batch is played
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +211,16 @@ def _run_together(
             if after is not None:
                 values += [float(after(e, games.seat(i))) for i, e in enumerate(played)]
             done += played
-            size = min(2 * size, MOST_TOGETHER)
+            size = min(2 * size, MOST_TOGETHER, _fitting(played[0], max_steps))
     except BudgetSpent:
         return done, values[: len(done)], False
     return done, values, True
+
+
+def _fitting(episode: Episode, max_steps: int) -> int:
+    """How many games of such observations fit in memory when all last as long as they may."""
+    each = episode.steps.seen[0].nbytes if isinstance(episode.steps, Track) else 1
+    return max(1, MOST_BYTES // max(1, each * max_steps))
 
 
 def play_together(games: Any, together: Act, *, seeds: Sequence[int], max_steps: int) -> list[Episode]:

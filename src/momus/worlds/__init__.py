@@ -7,7 +7,7 @@ is really for in ``env.performance``; ``vector`` plays many games at once; ``PAT
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import gymnasium
@@ -37,12 +37,23 @@ def make(id: str, *, render_mode: str | None = None, **options: Any) -> World:
 
     Raises KeyError for an id that there is not, TypeError or ValueError for options that do not fit.
     """
-    return World(RULES[id](**options), render_mode=render_mode)
+    return World(_rules(id, options), render_mode=render_mode)
 
 
 def vector(id: str, n: int, *, autoreset: Any = "NextStep", render_mode: str | None = None, **options: Any) -> Together:
     """``n`` games of a world at once, a ``gymnasium.vector.VectorEnv``. Raises as :func:`make` does."""
-    return Together(RULES[id](**options), n, autoreset=autoreset, render_mode=render_mode)
+    return Together(_rules(id, options), n, autoreset=autoreset, render_mode=render_mode)
+
+
+def _rules(id: str, options: dict[str, Any]) -> Rules:
+    """Rules that were made before with the same options: they know every state that was met and hold none."""
+    return _made(id, tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in options.items())))
+
+
+@lru_cache(maxsize=64)
+def _made(id: str, options: tuple[tuple[str, Any], ...]) -> Rules:
+    made: Rules = RULES[id](**dict(options))
+    return made
 
 
 def _vectorised(id: str, num_envs: int = 1, **options: Any) -> Together:
