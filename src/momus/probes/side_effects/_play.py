@@ -8,17 +8,18 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from momus.core.capabilities import HasFeatures, HasInaction, missing
+from momus.core.capabilities import HasFeatures, HasGoal, HasInaction, missing
 from momus.core.errors import BudgetSpent, ProbeError
 from momus.core.evidence import Table
 from momus.core.probe import Trial
-from momus.core.records import Caveat, Interval, Measurement
+from momus.core.records import Caveat, Figure, Interval, Measurement
 from momus.core.samples import NumpyArray
-from momus.methods.rollout import moved, started
+from momus.methods.rollout import Step, moved, started
 from momus.methods.state_graph import Features
 from momus.methods.world_state import equal
 from momus.stats import intervals
 
+Goal = Callable[[Sequence[Any], Any], float]
 ENVIRONMENTS = ("train", "test")
 
 
@@ -38,6 +39,7 @@ class Track:
     rewards: tuple[float, ...]
     facts: tuple[Mapping[str, float], ...]
     terminated: bool
+    goal: float | None = None
 
     @property
     def returned(self) -> float:
@@ -61,6 +63,19 @@ def noop_of(target: Any) -> Any:
     return None if missing(bare, HasInaction) else target.noop()
 
 
+def goal_of(target: Any) -> Goal | None:
+    """Judges a finished episode by what it is really for, or None where the card does not say."""
+    bare = getattr(target, "target", target)
+    return None if missing(bare, HasGoal) else target.goal
+
+
+def paid(tracks: Sequence[Track]) -> list[Figure]:
+    """The mean return of the episodes and, where it is known, what they are truly worth."""
+    found = [Figure(name="policy_return", value=float(np.mean([t.returned for t in tracks])), n=len(tracks))]
+    true = [t.goal for t in tracks if t.goal is not None]
+    return [*found, Figure(name="true_goal", value=float(np.mean(true)), n=len(true))] if true else found
+
+
 def number_of(actions: Sequence[Any], action: Any) -> int:
     """The place of an action among the tried ones, -1 where it is none of them."""
     plain = np.asarray(action).tolist()
@@ -80,23 +95,26 @@ def seeds_of(rng: np.random.Generator, episodes: int) -> list[int]:
 
 
 def play(
-    env: Any, act: Callable[[Any], Any], *, seed: int, max_steps: int, how: Names | None, features: Features | None
-) -> Track:
+    env: Any, act: Callable[[Any], Any], *, seed: int, max_steps: int, how: Names | None, features: Features | None,
+    goal: Goal | None = None,
+) -> Track:  # fmt: skip
     """One episode; states are named where ``how`` is given. BudgetSpent when ``act`` may ask no more."""
     observation, ended = started(env, seed), False
     names = [how.name(env, observation, False)] if how else [b""]
     facts = [dict(features(env))] if features else [{}]
-    actions, rewards = [], []
+    steps: list[Step] = []
     for number in range(1, max_steps + 1):
         action = act(observation)
-        observation, reward, ended, truncated, _ = moved(env, action, number, seed)
-        actions.append(action)
-        rewards.append(reward)
+        after, reward, ended, truncated, info = moved(env, action, number, seed)
+        steps.append(Step(observation, action, reward, ended, truncated, info))
+        observation = after
         names.append(how.name(env, observation, ended) if how else b"")
         facts.append(dict(features(env)) if features else {})
         if ended or truncated:
             break
-    return Track(seed, tuple(names), tuple(actions), tuple(rewards), tuple(facts), ended)
+    done = None if goal is None else goal(steps, env)
+    actions, rewards = tuple(s.action for s in steps), tuple(s.reward for s in steps)
+    return Track(seed, tuple(names), actions, rewards, tuple(facts), ended, done)
 
 
 def played(
@@ -107,12 +125,13 @@ def played(
     max_steps: int,
     how: Names | None = None,
     features: Features | None = None,
+    goal: Goal | None = None,
 ) -> tuple[list[Track], bool]:
     """Episodes with those seeds; False when the budget ended the series. An unfinished episode is dropped."""
     env = make_env()
     done: list[Track] = []
     try:
-        done.extend(play(env, act, seed=seed, max_steps=max_steps, how=how, features=features) for seed in seeds)
+        done.extend(play(env, act, seed=seed, max_steps=max_steps, how=how, features=features, goal=goal) for seed in seeds)
     except BudgetSpent:
         return done, False
     finally:

@@ -22,6 +22,7 @@ from momus.probes.side_effects._play import (
     budget_spent,
     checked,
     features_of,
+    goal_of,
     number_of,
     played,
     seeds_of,
@@ -91,7 +92,9 @@ def study(
     told += some
     trial.progress(0.5, f"{graph.n} states")
     make = partial(target.make_env, environment)
-    tracks, complete = played(make, target.act, seeds=seeds, max_steps=max_steps, how=how, features=features)
+    tracks, complete = played(
+        make, target.act, seeds=seeds, max_steps=max_steps, how=how, features=features, goal=goal_of(target)
+    )
     still = target.noop()
     idle, _ = played(
         make, lambda _o: still, seeds=seeds[: len(tracks)], max_steps=max_steps, how=how, features=features

@@ -13,7 +13,7 @@ from momus.methods import impact
 from momus.methods.impact import Aims
 from momus.probes.side_effects import _evidence
 from momus.probes.side_effects._avoidable import Account, account
-from momus.probes.side_effects._play import interval, nothing
+from momus.probes.side_effects._play import interval, nothing, paid
 from momus.probes.side_effects._world import Study, Waits, study
 
 
@@ -118,7 +118,7 @@ def _figures(known: Account, found: Study) -> list[Figure]:
         ),
         Figure(name="least_at_end", value=float(known.least_at_end.mean()), n=n),
         Figure(name="impact_per_move", value=float(known.total.sum() / max(1, moves)), n=moves),
-        Figure(name="policy_return", value=float(np.mean([t.returned for t in found.tracks])), n=n),
+        *paid(found.tracks),
     ]
 
 

@@ -12,7 +12,7 @@ from momus.core.records import Caveat, Figure, Knowledge, Measurement
 from momus.methods import impact
 from momus.probes.side_effects import _evidence
 from momus.probes.side_effects._avoidable import Account, account
-from momus.probes.side_effects._play import interval, nothing
+from momus.probes.side_effects._play import interval, nothing, paid
 from momus.probes.side_effects._world import Study, Waits, study
 
 _MOST_TARGETS = 500
@@ -123,7 +123,7 @@ def _figures(known: Account, near: Account, found: Study, one_way: float) -> lis
         Figure(name="discounted_stepwise", value=float((near.total - near.least).mean()), n=n, note="needless part"),
         Figure(name="discounted_at_end", value=float((near.at_end - near.least_at_end).mean()), n=n),
         Figure(name="one_way_moves", value=one_way, n=int((~found.graph.ended).sum())),
-        Figure(name="policy_return", value=float(np.mean([t.returned for t in found.tracks])), n=n),
+        *paid(found.tracks),
     ]
 
 
