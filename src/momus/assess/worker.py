@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 Emit = Callable[[dict[str, Any]], None]
+# Roles of data whose rows are never asked about: they settle nothing about the target.
+NO_INPUTS = frozenset({"candidates"})
 
 
 def main() -> int:
@@ -101,10 +103,11 @@ def _probe(request: Mapping[str, Any], emit: Emit) -> str:
 
     probe = get_probe(request["probe"])
     # A probe that reads no data still needs one set, to settle what the target's card leaves open.
-    roles = request["roles"] or ([] if request["files_only"] else list(request["data"])[:1])
+    inputs = [role for role in request["data"] if role not in NO_INPUTS]
+    roles = request["roles"] or ([] if request["files_only"] else inputs[:1])
     sets = {role: _try_to_read(request, role) for role in roles}
-    if roles and all(not isinstance(s, dict) and s.is_mesh for s in sets.values()):  # an object is no input
-        others = (role for role in request["data"] if role not in sets)
+    if roles and all(not isinstance(s, dict) and not _is_input(role, s) for role, s in sets.items()):
+        others = (role for role in inputs if role not in sets)
         sets.update((role, _try_to_read(request, role)) for role in islice(others, 1))
     target = _open(request, sets)
     data = {role: _usable(sets[role]) for role in request["roles"]}
@@ -132,8 +135,13 @@ def _open(request: Mapping[str, Any], sets: Mapping[str, Any]) -> Any:
     card, base = TargetCard.model_validate(request["target"]), Path(request["base"])
     if request["files_only"]:
         return open_files(card, base)
-    samples = next((found for found in sets.values() if not isinstance(found, dict) and not found.is_mesh), None)
+    samples = next((found for role, found in sets.items() if _is_input(role, found)), None)
     return open_target(card, base, allow_unsafe=request["allow_unsafe"], samples=samples)
+
+
+def _is_input(role: str, found: Any) -> bool:
+    """Whether a data set that was read holds inputs of the target: a mesh and a table of candidates do not."""
+    return not isinstance(found, dict) and not found.is_mesh and role not in NO_INPUTS
 
 
 def _beside(request: Mapping[str, Any], sets: Mapping[str, Any]) -> tuple[Any, ...]:
