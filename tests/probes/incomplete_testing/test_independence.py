@@ -115,3 +115,33 @@ def test_bad_input_is_told_in_a_line_or_decides_nothing() -> None:
     assert np.isfinite(
         independence(nearest, train=replace(train, x=np.where(np.arange(8) == 1, np.nan, train.x)), test=holes).value
     )
+
+
+def test_mirrored_pictures_alone_are_found() -> None:
+    data = CASES["fresh pictures"].data
+    train, test = data["train"], data["test"]
+    x = np.concatenate([train.x[:30, :, ::-1], test.x[30:]])
+    m = independence(_people()[0], train=train, test=replace(test, x=x))
+    assert m.figure("near_copies").value >= 28 / len(test)
+
+
+def test_numbers_alike_of_another_kind_of_row_are_no_copy() -> None:
+    _, train, test = _people()
+    x = test.x.copy()
+    x[:60] = train.x[:60]
+    x[:60, :6] += 0.001 * np.random.default_rng(0).normal(size=(60, 6))
+    x[:60, 6] = (x[:60, 6] + 1) % 3  # another site
+    m = independence(_people()[0], train=train, test=replace(test, x=x, groups={}))
+    assert m.figure("near_copies").value < 0.01
+
+
+def test_two_lonely_pictures_are_no_copies_of_each_other() -> None:
+    """A crowd of dark pictures of one kind and two bright ones that have little in common."""
+    rng = np.random.default_rng(3)
+    base = rng.integers(0, 60, (16, 16, 1))
+    crowd = np.clip(base + rng.integers(0, 12, (300, 16, 16, 1)), 0, 255)
+    train, test = crowd[:200].astype(np.uint8), crowd[200:].astype(np.uint8)
+    ramp = np.broadcast_to(np.linspace(0, 255, 16)[None, :, None], (16, 16, 1))
+    train[0], test[0] = ramp, np.clip(0.6 * ramp + rng.integers(0, 130, ramp.shape), 0, 255)
+    m = independence(_people()[0], train=Samples(train), test=Samples(test))
+    assert m.figure("near_copies").value == 0.0

@@ -189,3 +189,12 @@ def test_one_row_no_labels_and_no_budget_decide_nothing() -> None:
     pictures = Samples(np.zeros((4, 8, 8, 3), np.uint8))
     blind = systems.Answers("blind", ("a", "b"), "image", lambda x: np.tile([1.0, 0], (len(x), 1)))
     assert decide(scenarios(blind, test=pictures), LIMIT).status.value == "inconclusive"
+
+
+def test_many_scenarios_widen_the_interval_of_the_worst() -> None:
+    empty = {"make": "empty", "expect": "abstain"}
+    alone = _text(_declared(empty), prior=0.95)
+    among = _text(
+        _declared(empty, *[{"make": "gibberish", "expect": "payments", "name": str(i)} for i in range(5)]), prior=0.95
+    )
+    assert alone.value == among.value == 1.0 and among.ci.low < alone.ci.low

@@ -102,7 +102,7 @@ def claims(target: Predicts, trial: Trial, *, alpha: float = 0.05) -> Measuremen
     if not declared:
         message = "the card claims nothing, so only what every model claims was tested: to beat one answer for all"
         caveats.append(Caveat(code="nothing-claimed", message=message, blocks="none"))
-    scope = {"claims": len(declared), "dates": len(told), "rows": len(test)}
+    scope = {"claims": len(declared), "dates": len(told)}
     return trial.measurement(
         value,
         Interval.exact(value),

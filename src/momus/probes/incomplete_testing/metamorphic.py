@@ -104,7 +104,7 @@ def metamorphic(target: Predicts, trial: Trial, *, n: int = 400, allowed: float 
         caveats.append(Caveat(code="budget-spent", message=message, blocks="pass"))
     if not told:
         caveats.append(Caveat(code="nothing-tested", message="no relation could be tested", blocks="both"))
-    scope: dict[str, Scalar] = {"declared": len(declared), "relations": len(told), "rows": len(test)}
+    scope: dict[str, Scalar] = {"declared": len(declared), "relations": len(told)}
     return trial.measurement(
         value,
         ci,
