@@ -177,6 +177,8 @@ _UNITS = {
     "restarts": "restart",
     "shadows": "shadow model",
     "clients": "client",
+    "changes": "change",
+    "models": "model",
     "canaries": "canary",
     "people": "wearer",
     "persons": "person",

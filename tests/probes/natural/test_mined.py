@@ -158,6 +158,12 @@ def test_one_class_no_labels_and_texts_as_labels() -> None:
         assert "natural.disagreement" in m.caveats[0].message and m.cost.queries == 0
 
 
+def test_an_unlabelled_pool_gives_way_to_a_labelled_test_set() -> None:
+    model, _, pool = _line()
+    m = mined(target(model, pool, "line"), test=pool, pool=replace(pool, y=None))
+    assert m.scope["pool"] == "test" and m.n == 2000
+
+
 def test_a_pool_that_is_the_training_set() -> None:
     model, train, pool = _line()
     sound = target(model, train, "line")

@@ -30,11 +30,14 @@ class Pool:
 
 
 def prepare(trial: Trial, rows: int, *, labelled: bool) -> Pool:
-    """The role ``pool``, or ``test`` where there is none: at most ``rows`` of it, drawn by chance.
+    """The role ``pool``, or ``test`` where there is none that serves: at most ``rows`` of it, drawn by chance.
 
+    Where labels are needed a pool without any gives way to a labelled test set.
     Empty texts and rows that stand in ``train`` word for word are left out and counted.
     """
     role = "pool" if "pool" in trial.data else "test"
+    if labelled and not _labelled(trial.samples(role)) and _labelled(trial.data.get("test")):
+        role = "test"
     given = trial.samples(role)
     rng = trial.rng
     pool = Pool(role, given.take(rng.permutation(len(given))[:rows]))
@@ -52,10 +55,14 @@ def prepare(trial: Trial, rows: int, *, labelled: bool) -> Pool:
     if len(pool.samples) < 2:
         why = "is the training set: models seldom err there" if seen else "holds nothing but empty texts"
         return pool.block("pool-in-training" if seen else "empty-texts", f"the pool ({role}) {why}")
-    if labelled and (pool.samples.y is None or pool.samples.y.dtype.kind not in "iu"):
+    if labelled and not _labelled(pool.samples):
         message = f"the rows in {role} carry no class labels, so no answer can be called wrong: natural.disagreement"
         return pool.block("no-labels", f"{message} works without")
     return pool
+
+
+def _labelled(samples: Samples | None) -> bool:
+    return samples is not None and samples.y is not None and samples.y.dtype.kind in "iu"
 
 
 def cut(pool: Pool, done: int, target: Meter | object) -> Pool:

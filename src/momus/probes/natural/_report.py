@@ -26,12 +26,16 @@ _KINDS = {"beside": "another model of the card", "copy": "retrained with another
 
 @dataclass(frozen=True)
 class Held:
-    """The hard set against as many rows drawn by chance, for the target and a second model."""
+    """The hard set against as many rows drawn by chance, for the target and a second model.
+
+    ``disputed`` is the second model on all confident errors, those with doubtful labels included.
+    """
 
     name: str
     kind: str
     target: tuple[Side, Side]
     second: tuple[Side, Side]
+    disputed: Side
     drop: float
     ci: Interval
 
@@ -48,21 +52,22 @@ def transferred(target: Any, made: Study, second: Second | None, most: int, tria
     sides: list[Side] = []
     if second is not None:
         name, kind = second.name, second.kind
-        for index in (hard, ordinary):
+        for index in (hard, ordinary, made.mined.rows[:most]):
             said = _models.ask(second.model, made.samples.x[index])
             ordered = _models.in_order(said, second.model.info.classes, target.info.classes)
             if ordered is None:
                 break
             known = None if ordered.probabilities is None else ordered.confidence
             sides.append(transfer.side(ordered.said == made.y[index], known))
-    if len(sides) < 2 and made.evidence is not None:
+    if len(sides) < 3 and made.evidence is not None:
         name, kind = "own simple model", "witness"
         best = made.evidence.argmax(axis=1)
-        sides = [transfer.side(best[i] == made.y[i], made.evidence[i].max(axis=1)) for i in (hard, ordinary)]
-    if len(sides) < 2:
+        sets = (hard, ordinary, made.mined.rows[:most])
+        sides = [transfer.side(best[i] == made.y[i], made.evidence[i].max(axis=1)) for i in sets]
+    if len(sides) < 3:
         return None
     gap, ci = transfer.drop(sides[0], sides[1])
-    return Held(name, kind, (own[0], own[1]), (sides[0], sides[1]), gap, ci)
+    return Held(name, kind, (own[0], own[1]), (sides[0], sides[1]), sides[2], gap, ci)
 
 
 def figures(made: Study, found: Sequence[Kind], held: Held | None) -> list[Figure]:
@@ -77,8 +82,12 @@ def figures(made: Study, found: Sequence[Kind], held: Held | None) -> list[Figur
         Figure(name="pool_error_share", value=whole.rate, ci=whole.ci, n=n, note="errors of the model, whole pool"),
     ]
     if made.joint is not None:
-        note = "estimated from the joint of given and true labels; includes what no model can know"
-        out.append(Figure(name="label_error_rate", value=made.joint.noise_rate, n=n, note=note))
+        note = "share of wrong labels by the joint alone; what witnesses cannot learn counts too"
+        out.append(Figure(name="joint_noise_rate", value=made.joint.noise_rate, n=n, note=note))
+        found_share = whole.share.doubtful / n
+        rate = found_share / max(made.told.recall, found_share, 1e-9) if made.told is not None else found_share
+        note = "labels that the model and witnesses contradict, over the share of turned labels that were found"
+        out.append(Figure(name="label_error_rate", value=min(1.0, rate), n=n, note=note))
     if made.evidence is not None:
         out.append(_share("witness_accuracy", int((made.evidence.argmax(axis=1) == made.y).sum()), n))
     if made.told is not None:
@@ -95,6 +104,11 @@ def figures(made: Study, found: Sequence[Kind], held: Held | None) -> list[Figur
                 out.append(Figure(name=f"{word}accuracy_{where}", value=side.accuracy, ci=side.ci, n=side.n, note=note))
                 pairs = (("rms_calibration", side.calibration), ("aurra", side.aurra))
                 out += [Figure(name=f"{word}{k}_{where}", value=v, n=side.n) for k, v in pairs if math.isfinite(v)]
+        note = "on all confident errors, those with doubtful labels included: where all models fall for one input"
+        out.append(
+            Figure(name="second_accuracy_disputed", value=held.disputed.accuracy, ci=held.disputed.ci,
+                   n=held.disputed.n, note=note)
+        )  # fmt: skip
         note = f"accuracy lost by {held.name} ({_KINDS[held.kind]}) on the hard set"
         out.append(Figure(name="transfer_drop", value=held.drop, ci=held.ci, n=held.second[0].n, note=note))
     return out
