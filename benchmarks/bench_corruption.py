@@ -2,8 +2,8 @@
 
     python benchmarks/bench_corruption.py [N=200]
 
-Further down ImageNet-C-bar and the films, for which no package was found: beside the plainest way to write them, pixel
-by pixel for one picture where the published code is so, and Pillow or SciPy frame by frame for the films.
+Further down ImageNet-C-bar and the films, for which no package was found: the films beside the plainest way to write
+them, Pillow or SciPy picture by picture and frame by frame.
 
 Both run in this process on one thread, corruption after corruption in alternating slices, so that a busy machine slows
 both alike. Pixels are compared on the same random draws: the peer's are reproduced from its seed and put into ours.
@@ -31,9 +31,9 @@ NOTES = """
 The peer's compilation is left out of its time. Pixels are compared on the peer's own random draws; frost uses the
 peer's textures here, while the product draws its own. JPEG is Pillow's encoder on both sides: no gain. Pixelate,
 defocus and fog gain less than twice; spatter is slower than the peer's, which has OpenCV's compiled edge finder and
-distances where ours are NumPy. The total is over the fifteen. ImageNet-C-bar has no packaged peer (none is given), and
-the films stand beside a loop over pictures and frames with Pillow (tilt, rotate, scale, translate) or with
-imagecorruptions' own functions (motion blur), the same frames on both sides.
+distances where ours are NumPy. The total is over the fifteen. ImageNet-C-bar has no packaged peer (none is given). The
+films (20 pictures) stand beside a loop over pictures and frames with Pillow (tilt, rotate, scale), SciPy (translate) or
+the peer's own function (motion blur), as many frames on both sides.
 """
 
 
