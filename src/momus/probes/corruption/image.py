@@ -41,6 +41,7 @@ class Sweep:
     worse="lower",
     source="arXiv:1903.12261",
     cost="n (15 x 5 + 1) rows",
+    version=2,
     tasks=("classifier",),
     modalities=("image",),
 )
