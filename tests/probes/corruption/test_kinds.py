@@ -163,6 +163,27 @@ def test_batches_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     assert table(deciding(first, samples), test=samples).value == one.value
 
 
+def test_batches_of_texts_and_clips_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    import momus.probes.corruption.sound as of_sound
+    import momus.probes.corruption.text as of_text
+
+    x = [f"{w} the goods number {k} at once" for k in range(15) for w in ("send", "stop")]
+    texts_ = Samples(np.array(x, dtype=object), np.arange(30) % 2, classes=CLASSES)
+    reader = deciding(lambda a: np.array([int("stop" in t) for t in a]), texts_)
+    notes = zoo_sound.notes(0, seconds=0.3, n=20, faint=0.05, told=False)
+    listener = Target.from_callable(
+        zoo_sound.by_whistle, name="w", classes=notes.classes, samples=notes, output="labels", modality="audio"
+    )
+    # Babble in batches is made of the whole set's clips, not of the batch's.
+    options = {"corruptions": "babble, dropouts, white_noise", "severities": "3,5"}
+    whole = text(reader, test=texts_), sound(listener, test=notes, **options)
+    monkeypatch.setattr(of_text, "_BATCH", 4)
+    monkeypatch.setattr(of_sound, "_VALUES", 3 * notes.x.shape[1])
+    parts = text(reader, test=texts_), sound(listener, test=notes, **options)
+    for a, b in zip(whole, parts, strict=True):
+        assert a.value == b.value < 1 and kept(a) == kept(b)
+
+
 def test_answers_that_fail_count_as_wrong() -> None:
     samples = readings()
 
