@@ -9,15 +9,16 @@ import numpy as np
 from momus.core.samples import NumpyArray
 
 _MOST = 50.0  # a reference row counts at most so many times
+_COVERED = 0.8  # a mean ratio below this is no noise
 _TAIL = 0.995  # the quantile of the reference's own reconstruction error that a row inside its support stays below
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """``weights`` (n,) of the reference rows, mean 1: current density over reference density.
-
-    ``effective`` is how many rows the weighted reference is worth, (sum w)^2 / sum w^2. ``outside`` (m,) marks
-    those of the current that no reference row resembles; ``outside_share`` is their share less what chance alone would mark.
+    """``weights`` (n,) of the reference rows, mean 1: current density over reference density. ``effective`` is how many
+    rows the weighted reference is worth, (sum w)^2 / sum w^2. ``outside`` (m,) marks those of the current that no
+    reference row resembles; ``outside_share`` is their share, less what chance alone would mark, or more where the two
+    sides can be told apart so well that the reference cannot stand for the current at all.
     """
 
     weights: NumpyArray
@@ -58,21 +59,28 @@ def density_ratio(a: NumpyArray, b: NumpyArray, rng: np.random.Generator, *, fol
         last = LogisticRegression(C=1.0, class_weight="balanced").fit(scores, side)
     log_odds = np.clip(last.decision_function(scores[:n]), -np.log(_MOST) * 2, np.log(_MOST) * 2)
     weights = np.exp(log_odds)
+    overlap = min(1.0, float(weights.mean()))
     weights = np.minimum(weights / weights.mean(), _MOST)
     weights = weights / weights.mean()
     effective = float(weights.sum() ** 2 / (weights**2).sum())
     outside = unlike(a, b, rng)
-    excess = (float(outside.mean()) - (1 - _TAIL)) / _TAIL
-    return Ratio(weights, effective, outside, max(0.0, excess - 2 * np.sqrt((1 - _TAIL) * _TAIL / m)))
+    excess = (float(outside.mean()) - (1 - _TAIL)) / _TAIL - 2 * np.sqrt((1 - _TAIL) * _TAIL / m)
+    # The mean ratio over the reference is the share of the current data that the reference covers: 1 but for noise.
+    apart = 1 - overlap if overlap < _COVERED else 0.0
+    return Ratio(weights, effective, outside, float(max(0.0, excess, apart)))
 
 
 def unlike(a: NumpyArray, b: NumpyArray, rng: np.random.Generator, *, components: int = 10) -> NumpyArray:
     """(m,) mask of the rows of ``b`` that lie where ``a`` has none, by reconstruction from principal components.
 
     Components are fitted on half of ``a``; the other half says how large an error is usual, both off the components
-    (what they cannot redraw) and along them (how far out). A row counts when either exceeds the 99.5 % quantile of the
-    other half, a quarter of it given away to the two looks, by half as much again. Cost: one SVD of half of ``a``.
+    (what they cannot redraw) and along them (how far out). A row counts when either error is half as much again as the
+    99.5 % quantile of the other half, or when a column lies half its range beyond it (at all, where it is constant).
+    Cost: one SVD of half of ``a``.
     """
+    low, high = a.min(0), a.max(0)
+    reach = (high - low) / 2 + 1e-6 * np.maximum(1.0, np.abs(high))
+    beyond: NumpyArray = np.any((b < low - reach) | (b > high + reach), axis=1)
     order = rng.permutation(len(a))
     fit, usual = a[order[: len(a) // 2]].astype(float), a[order[len(a) // 2 :]].astype(float)
     centre = fit.mean(0)
@@ -84,7 +92,7 @@ def unlike(a: NumpyArray, b: NumpyArray, rng: np.random.Generator, *, components
         z = (x.astype(float) - centre) @ axes
         return np.linalg.norm(x - centre - z @ axes.T, axis=1), np.linalg.norm(z / spread, axis=1)
 
-    marks = np.zeros(len(b), dtype=bool)
+    marks = beyond
     for known, asked in zip(errors(usual), errors(b), strict=True):
         marks |= asked > 1.5 * np.quantile(known, _TAIL) + 1e-9
     return marks

@@ -54,21 +54,21 @@ def reviews(
     rng: np.random.Generator,
     *,
     name: str = "data",
-    telling: int = 4,
+    telling: tuple[int, int] = (1, 6),
     contrary: float = 0.2,
     ironic: float = 0.0,
     labelled: bool = True,
 ) -> Samples:
-    """Reviews with ``telling`` words of judgement among plain ones, a share ``contrary`` of which say the opposite.
+    """Reviews of 11 words, from ``telling[0]`` to below ``telling[1]`` of them of judgement.
 
-    In a share ``ironic`` of the reviews everything is meant the other way round.
+    A share ``contrary`` of those says the opposite; in a share ``ironic`` of the reviews all is meant the other way.
     """
     y = rng.integers(0, 2, n)
     texts = []
-    for label in y:
-        meant = rng.random(telling) >= contrary
+    for label, words_told in zip(y, rng.integers(*telling, n), strict=True):
+        meant = rng.random(words_told) >= contrary
         words = [str(rng.choice((GOOD, BAD)[int(label) if ok else 1 - int(label)])) for ok in meant]
-        texts.append(" ".join(map(str, rng.permutation([*words, *rng.choice(PLAIN, 7)]))))
+        texts.append(" ".join(map(str, rng.permutation([*words, *rng.choice(PLAIN, 11 - words_told)]))))
     y = np.where(rng.random(n) < ironic, 1 - y, y)
     x = np.array(texts, dtype=object)
     return Samples(x, y if labelled else None, name=name, classes=("praise", "blame"))
@@ -86,7 +86,7 @@ def spots(
 ) -> Samples:
     """Grey pictures 10 x 10 with a faint spot in one of four corners; the last two lie close together."""
     y = rng.choice(4, n, p=mix)
-    centre = np.array([[2.5, 2.5], [2.5, 6.5], [6.5, 4.2], [6.5, 5.3]])[y] + rng.normal(size=(n, 2)) * 0.5
+    centre = np.array([[2.5, 2.5], [2.5, 6.5], [6.5, 4.4], [6.5, 5.1]])[y] + rng.normal(size=(n, 2)) * 0.5
     i, j = np.mgrid[:10, :10]
     spot = np.exp(-((i - centre[:, :1, None]) ** 2 + (j - centre[:, 1:, None]) ** 2) / 3)
     x = 110 + light + contrast * 60 * spot + rng.normal(size=(n, 10, 10)) * 14
