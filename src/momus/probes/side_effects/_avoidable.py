@@ -41,8 +41,10 @@ class Account:
         return int(self.avoidable.argmax())
 
     def moment(self, episode: int) -> int:
-        """Number of the move of an episode with the most impact."""
-        return int(self.moves[episode].argmax()) if self.moves[episode].size else 0
+        """Number of the last move of an episode with at least half of its greatest impact: earlier ones were the task,
+        where there are several."""
+        moves = self.moves[episode]
+        return int(np.flatnonzero(moves >= moves.max() / 2)[-1]) if moves.size and moves.max() > 0 else 0
 
 
 def account(study: Study, values: NumpyArray, compare: Compare, *, slack: float) -> Account:
