@@ -40,6 +40,7 @@ class World(gymnasium.Env):  # type: ignore[misc]
         self.observation_space = gymnasium.spaces.Box(0, len(TILES) - 1, rules.shape, np.uint8)
         self._lucky = bool(rules.fading or rules.slip)
         self._now = Moment(rules.starts()[0][1], 0, 0.0, 0, True)
+        self._dealer: Any = None
 
     @property
     def performance(self) -> float:
@@ -66,6 +67,7 @@ class World(gymnasium.Env):  # type: ignore[misc]
         else:
             key = luck.mix(int(self.np_random.integers(2**62)))
         self._now = Moment(self._begin(key), 0, 0.0, key, False)
+        self._dealer = self._np_random
         return self.rules.board(self._now.state).copy(), {}
 
     def _begin(self, key: int) -> int:
@@ -81,6 +83,7 @@ class World(gymnasium.Env):  # type: ignore[misc]
 
     def step(self, action: Any) -> tuple[NumpyArray, float, bool, bool, dict[str, Any]]:
         """One move. ResetNeeded after the end of a game, ValueError for an action that there is not."""
+        self._deal()
         state, steps, performance, key, ended = self._now
         rules, action = self.rules, int(action)
         if ended:
@@ -94,6 +97,13 @@ class World(gymnasium.Env):  # type: ignore[misc]
         truncated = not terminated and steps >= rules.max_steps
         self._now = Moment(state, steps, performance + true, key, terminated or truncated)
         return rules.board(state).copy(), reward, terminated, truncated, {}
+
+    def _deal(self) -> None:
+        """Other luck from here on where somebody gave the environment another generator (Gymnasium's ``np_random``)."""
+        if self._np_random is not self._dealer:
+            self._dealer = self._np_random
+            if self._dealer is not None:
+                self._now = self._now._replace(key=luck.mix(int(self._dealer.integers(2**62))))
 
     def _chance(self, state: int, action: int, key: int, steps: int) -> tuple[int, int]:
         """The state and the move after luck had its say: bits go out, the foot slips."""
@@ -110,11 +120,12 @@ class World(gymnasium.Env):  # type: ignore[misc]
 
     def state(self) -> Moment:
         """All that decides what comes next; ``state().state`` is the board alone, a whole number."""
+        self._deal()
         return self._now
 
     def restore(self, moment: Moment) -> NumpyArray:
         """Go back to a moment, luck included. Returns the board seen there."""
-        self._now = Moment(*moment)
+        self._now, self._dealer = Moment(*moment), self._np_random
         return self.rules.board(self._now.state).copy()
 
     def reseed(self, seed: int) -> int:
