@@ -10,6 +10,7 @@ from momus.core.samples import NumpyArray
 
 _MOST = 50.0  # a reference row counts at most so many times
 _COVERED = 0.8  # a mean ratio below this is no noise
+_BEYOND = 0.1  # nor is a greater share of current rows that look unlike nearly all of the reference
 _TAIL = 0.995  # the quantile of the reference's own reconstruction error that a row inside its support stays below
 
 
@@ -57,7 +58,8 @@ def density_ratio(a: NumpyArray, b: NumpyArray, rng: np.random.Generator, *, fol
         scores[held, 1] = np.clip(line.decision_function(x[held]), -20, 20)
     with threadpool_limits(1):
         last = LogisticRegression(C=1.0, class_weight="balanced").fit(scores, side)
-    log_odds = np.clip(last.decision_function(scores[:n]), -np.log(_MOST) * 2, np.log(_MOST) * 2)
+    told = last.decision_function(scores)
+    log_odds = np.clip(told[:n], -np.log(_MOST) * 2, np.log(_MOST) * 2)
     weights = np.exp(log_odds)
     overlap = min(1.0, float(weights.mean()))
     weights = np.minimum(weights / weights.mean(), _MOST)
@@ -67,6 +69,9 @@ def density_ratio(a: NumpyArray, b: NumpyArray, rng: np.random.Generator, *, fol
     excess = (float(outside.mean()) - (1 - _TAIL)) / _TAIL - 2 * np.sqrt((1 - _TAIL) * _TAIL / m)
     # The mean ratio over the reference is the share of the current data that the reference covers: 1 but for noise.
     apart = 1 - overlap if overlap < _COVERED else 0.0
+    # Current rows more typical of the current data than all but two of the reference: no weight can stand for them.
+    beyond = float(np.mean(told[n:] > np.sort(told[:n])[-3])) - 3 / n
+    apart = max(apart, beyond if beyond > _BEYOND else 0.0)
     return Ratio(weights, effective, outside, float(max(0.0, excess, apart)))
 
 
