@@ -74,9 +74,10 @@ def reported(
         Figure(name="chance", value=yard.chance, note="what guessing scores"),
         Figure(name="worst_kept", value=min(own[c][0] for c in sweep.counted), ci=own[worst][1],
                note=f"under the worst that counts, {worst}"),
-        Figure(name="cliffs", value=sum(s is not None and s.kind == "cliff" for s in shapes.values()),
-               n=len(shapes), note="corruptions whose curve has a cliff"),
     ]  # fmt: skip
+    if len(sweep.plan.levels) + 1 >= curve_shape.LEAST_STRENGTHS:
+        steep = sum(s is not None and s.kind == "cliff" for s in shapes.values())
+        more.append(Figure(name="cliffs", value=steep, n=len(shapes), note="corruptions whose curve has a cliff"))
     for name, (kept, span) in sorted(own.items(), key=lambda p: p[1][0]):
         note = "" if name in sweep.counted else "not declared on the card: not counted"
         more.append(Figure(name=f"kept.{name}", value=kept, ci=span, n=n, note=note))
@@ -127,6 +128,8 @@ def _charts(sweep: Sweep, families: Mapping[str, Sequence[str]], score: str, yar
         values=tuple(tuple(float(v) for v in _level(found, yard)) for found in (sweep.scores[name] for name in done)),
         value_label=score,
     )
+    if len(levels) < 2:
+        return [grid]
     lines = []
     for family, members in families.items():
         inside = [_level(sweep.scores[name], yard) for name in members if name in sweep.scores]
@@ -148,19 +151,19 @@ def _costs(
     for name, (kept, _ci) in sorted(own.items(), key=lambda p: p[1][0]):
         words, numbers = settings[name]
         scale = ", ".join(f"{numbers[level - 1]:g}" for level in sweep.plan.levels)
-        row: list[str | float] = [name, round(kept, 3), _falls(shapes[name]), f"{scale}: {words}"]
+        told = f"{scale} {words}" if len(sweep.plan.levels) == 1 else f"{scale}: {words}"
+        row: list[str | float] = [name, round(kept, 3), *([_falls(found)] if (found := shapes[name]) else []), told]
         if sweep.plan.declared:
             row.insert(1, f"to {sweep.plan.counted[name]}" if name in sweep.counted else "not declared")
         table.append(tuple(row))
-    columns = ["corruption", "skill kept", "how it falls", "severities"]
+    curves = any(shapes.values())
+    columns = ["corruption", "skill kept", *(["how it falls"] if curves else []), "severities"]
     if sweep.plan.declared:
         columns.insert(1, "counts")
     return Table(title="What each corruption costs", columns=tuple(columns), rows=tuple(table))
 
 
-def _falls(shape: curve_shape.CurveShape | None) -> str:
-    if shape is None:
-        return ""
+def _falls(shape: curve_shape.CurveShape) -> str:
     return shape.words if shape.kind in ("cliff", "flat") else shape.kind
 
 
@@ -189,7 +192,7 @@ def _caveats(sweep: Sweep, yard: Yardstick, rows: str) -> list[Caveat]:
         message = f"damaged {rows} without a usable answer, counted as wrong: {told}"
         caveats.append(Caveat(code="no-answer", message=message, blocks="none"))
     if len(plan.levels) < 5:
-        message = f"severities {', '.join(map(str, plan.levels))} of 5"
+        message = f"of the severities 1 to 5 only {', '.join(map(str, plan.levels))} were run"
         caveats.append(Caveat(code="subset", message=message, blocks="none"))
     return caveats
 
