@@ -33,7 +33,7 @@ PLANTS = {
 }
 NOTES = """
 False alarms are counted over the whole stream where nothing changes, else before the change; both have to stay at 5 %
-or below. Delay is the number of batches until the first alarm after the change, where there was one. Two-sample rows: 300
+or below. Delay is the number of batches from the change to the first alarm, where there was one. Two-sample rows: 300
 against 300 rows in 5 columns at 5 %. Intervals of the harm: a model of two classes, 300 to 2,000 labelled and as many
 current rows; the truth is the error on 20,000 fresh rows; a change of the relation is not among the shifts, since no
 estimate without labels can see one.
