@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 from skimage import data
 
 from momus.core.samples import Column, ColumnKind, Samples
@@ -121,3 +122,16 @@ def test_gibberish_keeps_the_lengths() -> None:
 def test_a_share_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="share"):
         photographs.occluded(_stock(), 2, np.random.default_rng(0), share=1.5)
+
+
+def test_what_lies_on_the_ground_darkens_it() -> None:
+    stock = _stock(64)
+    white = Stock(stock.test, stock.objects, Samples(np.full((1, 80, 80, 3), 200, np.uint8)))
+    bare, dark = (
+        photographs.scene(white, 0, np.random.default_rng(2), size=0.5, rotation=90, tilt=45, low=True, shadow=s)
+        for s in (1e-9, 0.6)  # a shadow of nothing, so that both draw alike
+    )
+    ground = bare.min(axis=-1) > 0.5
+    assert (dark[ground].mean(axis=-1) < bare[ground].mean(axis=-1) - 0.1).mean() > 0.02
+    inside = ndimage.binary_erosion(~ground, iterations=4)
+    assert inside.any() and np.abs(dark - bare)[inside].mean() < 0.02
