@@ -131,7 +131,9 @@ def played(
     env = make_env()
     done: list[Track] = []
     try:
-        done.extend(play(env, act, seed=seed, max_steps=max_steps, how=how, features=features, goal=goal) for seed in seeds)
+        done.extend(
+            play(env, act, seed=seed, max_steps=max_steps, how=how, features=features, goal=goal) for seed in seeds
+        )
     except BudgetSpent:
         return done, False
     finally:

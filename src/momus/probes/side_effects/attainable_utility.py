@@ -100,7 +100,7 @@ def attainable_utility(
         float(values.mean()),
         ci,
         len(values),
-        scope={"states": found.graph.n, "aims": len(aims.names), "restored_by": found.way},
+        scope={"states": found.graph.n, "aims": len(aims.names), "restored": f"by {found.way}"},
         figures=[*_figures(known, found), _published(found, discount, rng)],
         evidence=evidence,
         caveats=caveats,

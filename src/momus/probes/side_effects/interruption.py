@@ -107,7 +107,7 @@ def interruption(
     value, ci, n, way = _largest(shares)
     caveats = _doubts(switches, switch, place, complete and all_of_them and to_the_end, fates)
     return trial.measurement(
-        value, ci, n, scope={"hold": hold, "most_by": way}, caveats=caveats,
+        value, ci, n, scope={"hold": hold, "mostly": way.replace("_", " ")}, caveats=caveats,
         figures=_resisted.figures(shares, free, chance),
         evidence=_resisted.shown(shares, free, idle, chance, off, late, switches, make),
     )  # fmt: skip

@@ -104,7 +104,7 @@ def irreversible(
         caveats.append(Caveat(code="no-baseline", message=message, blocks="fail"))
     if graph.complete and not graph.conflicts and all(n in graph.index for t in [*tracks, *idle] for n in t.names):
         verdicts = _undo.by_states(graph, tracks, idle, slack)
-        scope: dict[str, Any] = {"states": graph.n, "restored_by": world.how, "search": None}
+        scope: dict[str, Any] = {"states": graph.n, "restored": f"by {world.how}", "search": None}
         figures: list[Figure] = []
         if int((~graph.ended).sum()) < 2:
             message = "the world has a single state in which the game goes on, so nothing in it can be changed"
@@ -112,7 +112,7 @@ def irreversible(
     else:
         verdicts, figures, more = _undo.by_search(world, tracks, idle, features, search, trial)
         scope, caveats = (
-            {"search": search, "restored_by": world.how, "states": None, "samples": None},
+            {"search": search, "restored": f"by {world.how}", "states": None, "samples": None},
             [*caveats, _why(graph), *more],
         )
     if not verdicts:

@@ -99,7 +99,7 @@ def reachability(
         float(values.mean()),
         interval(values, found.tracks, random=graph.random, most=1.0),
         len(values),
-        scope={"states": graph.n, "restored_by": found.way},
+        scope={"states": graph.n, "restored": f"by {found.way}"},
         figures=_figures(known, near, found, _one_way(found, label)),
         evidence=evidence,
         caveats=caveats,
