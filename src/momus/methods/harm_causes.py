@@ -34,21 +34,24 @@ def relation_changed(
 
     An outcome is (before (n,), now (m,), what a model fitted on before expects). Its surprise, less the surprise of
     likewise weighted rows of before, has mean 0 under covariate shift: everywhere, and in the lower and upper half of
-    each of the first columns of ``rows``. Normal tests, Holm over all of them.
+    each of the first columns of ``rows``. Normal tests, Holm over all of them. Rows ``outside`` are left out, since of
+    them no labelled row tells anything; 1 where fewer than 40 are left.
     """
-    w = ratio.weights / ratio.weights.sum()
-    one, two = rows
+    w, inside = ratio.weights / ratio.weights.sum(), ~ratio.outside
+    if inside.sum() < 2 * LEAST:
+        return 1.0
+    one, two = rows[0], rows[1][inside]
     halves = [np.ones(len(one), dtype=bool)], [np.ones(len(two), dtype=bool)]
     for j in range(min(PARTS, one.shape[1])):
         cut = np.median(np.concatenate([one[:, j], two[:, j]]))
         for above in (True, False):
-            picked = [(x[:, j] > cut) == above for x in rows]
+            picked = [(x[:, j] > cut) == above for x in (one, two)]
             if min(p.sum() for p in picked) >= LEAST:
                 halves[0].append(picked[0])
                 halves[1].append(picked[1])
     p = []
     for before, now, expected in outcomes:
-        past, present = before - expected.before, now - expected.after
+        past, present = before - expected.before, (now - expected.after)[inside]
         for here, there in zip(*halves, strict=True):
             old, new = past * here, present * there
             gap = new.mean() - w @ old

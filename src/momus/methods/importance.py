@@ -70,8 +70,10 @@ def density_ratio(a: NumpyArray, b: NumpyArray, rng: np.random.Generator, *, fol
     # The mean ratio over the reference is the share of the current data that the reference covers: 1 but for noise.
     apart = 1 - overlap if overlap < _COVERED else 0.0
     # Current rows more typical of the current data than all but two of the reference: no weight can stand for them.
-    beyond = float(np.mean(told[n:] > np.sort(told[:n])[-3])) - 3 / n
-    apart = max(apart, beyond if beyond > _BEYOND else 0.0)
+    unlike_most = told[n:] > np.sort(told[:n])[-3]
+    if unlike_most.mean() - 3 / n > _BEYOND:
+        outside = outside | unlike_most
+        apart = max(apart, float(unlike_most.mean()) - 3 / n)
     return Ratio(weights, effective, outside, float(max(0.0, excess, apart)))
 
 

@@ -13,7 +13,8 @@ from momus.probes.shift import _data_cause
 from momus.probes.shift._data_asked import Asked, asked, parts
 from momus.stats import intervals
 
-EFFECTIVE = 30
+EFFECTIVE = 30  # labelled rows that the weights must leave
+UNLIKE = 0.2  # a greater share of rows unlike any labelled one leaves a changed relation and unlike inputs one thing
 
 
 @probe(
@@ -100,6 +101,8 @@ def _supported(a: Asked, c: _data_cause.Causes) -> str:
         if c.inputs_p >= _data_cause.RULED_OUT:
             return "no moved inputs"
         return "moved inputs" if c.classes_ruled_out else "moved inputs or another mix of classes"
+    if a.ratio.outside_share > UNLIKE:
+        return "inputs unlike any labelled row"
     if c.relation:
         return "a changed relation"
     found = []
@@ -143,7 +146,11 @@ def _doubts(a: Asked, c: _data_cause.Causes) -> list[Caveat]:
     if a.ratio.effective < EFFECTIVE:
         message = f"weighted like the current rows the {len(a.test)} labelled ones are worth {a.ratio.effective:.0f}"
         found.append(Caveat(code="few-effective-rows", message=message, blocks="both"))
-    if c.relation:
+    if a.ratio.outside_share > UNLIKE:
+        message = f"{a.ratio.outside_share:.0%} of the current rows are unlike any labelled row"
+        message = f"{message}: whether their labels follow another relation cannot be told"
+        found.append(Caveat(code="support", message=message, blocks="pass"))
+    elif c.relation:
         message = "labels depend on inputs otherwise than before, wherever that may cost accuracy"
         found.append(Caveat(code="relation-changed", message=message, blocks="pass"))
     return found
