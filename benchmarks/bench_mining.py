@@ -121,8 +121,13 @@ def mining(sizes: tuple[tuple[int, int], ...] = SIZES) -> list[dict[str, Any]]:
                 held = np.load(folder / "found.npy")
                 if "labels" in work:
                     hits = int((held & turned).sum())
-                    line |= {"precision": round(hits / held.sum(), 3), "recall": round(hits / turned.sum(), 3)}
-                out.append({**line, "result": f"{int(held.sum() if held.dtype == bool else len(held)):,} found"})
+                    line |= {
+                        "precision": round(float(hits / held.sum()), 3),
+                        "recall": round(float(hits / turned.sum()), 3),
+                    }
+                count = int(held.sum() if held.dtype == bool else len(held))
+                slice_ = f"columns {held.tolist()}" if "slices" in work else ""
+                out.append({**line, "result": slice_ or f"{count:,} found"})
     return out
 
 
