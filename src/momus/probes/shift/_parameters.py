@@ -108,7 +108,7 @@ def _words(name: str, side: Sequence[World], fall: CurveShape) -> str:
     between = f"between {values[fall.at[0]]} and {values[fall.at[1]]}"
     share = f"{fall.share:.0%} of the fall"
     if fall.kind == "unclear":
-        return f"largest step {between} ({share}); too few values or episodes to tell a cliff from a slope"
+        return f"largest step {between} ({share}), too few values or episodes to say cliff or slope"
     return (
         f"a cliff {between} ({share})" if fall.kind == "cliff" else f"a smooth fall, largest step {between} ({share})"
     )
