@@ -86,7 +86,10 @@ def _out_of_range(train: Samples, test: Samples) -> Figure:
     seen, tried = describe(train), describe(test)
     if seen.values.shape[1] != tried.values.shape[1] or not seen.numeric.any():
         return Figure(name="out_of_range", value=0.0, n=len(test))
-    a, b = seen.values[:, seen.numeric], tried.values[:, seen.numeric]
+    use = seen.numeric & np.isfinite(seen.values).any(axis=0)  # a column of nothing has no range
+    if not use.any():
+        return Figure(name="out_of_range", value=0.0, n=len(test))
+    a, b = seen.values[:, use], tried.values[:, use]
     low, high = np.nanmin(a, axis=0), np.nanmax(a, axis=0)
     outside = int(((b < low) | (b > high)).any(1).sum())
     note = "test rows with a value the training data never reach"

@@ -159,3 +159,10 @@ def test_equal_texts_are_leaked_rows() -> None:
     copied = np.array(["".join(list(t)) for t in texts[:30]], dtype=object)  # equal, in other places of memory
     m = coverage(Named(), train=Samples(texts), test=Samples(copied))
     assert m.figure("leaked_rows").value == 1.0
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("x", [np.full((60, 3), np.nan), np.array([""] * 60, dtype=object)], ids=["missing", "empty"])
+def test_columns_of_nothing_and_empty_texts_decide_nothing(x: np.ndarray) -> None:
+    m = coverage(Named(), train=Samples(x), test=Samples(x))
+    assert "nothing-counted" in {c.code for c in m.caveats}
