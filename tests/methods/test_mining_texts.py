@@ -24,6 +24,14 @@ def test_rates_are_shares(a: str, b: str) -> None:
     assert errors(a, a) == 0 == character_errors(a, a)
 
 
+def test_numbers_and_titles_are_compared_as_they_are_read_aloud() -> None:
+    """Whisper writes "5 5" and "Mr." where the transcript spells them out: nothing was misheard."""
+    assert errors("5 5", "five five") == 0 == errors("10 of clubs.", "ten of clubs")
+    assert errors("And Mr. Dashwood, 42", "and mister dashwood forty two") == 0
+    assert errors("4. Queen of Clothes", "four queen of clubs") == pytest.approx(1 / 4)
+    assert mining_texts.spoken("007 1999 20") == "007 1999 twenty"
+
+
 def test_swapped_references_are_told_from_errors() -> None:
     wanted = ["red green blue left", "up down stop go", "one two three red", "left right go stop"]
     said = ["up down stop go", "red green blue left", "one two three red", "cold mice bold dice"]

@@ -10,11 +10,32 @@ from momus.core.samples import NumpyArray
 from momus.methods.speech import plain, word_errors
 
 FASTEST = 35.0  # letters a second: faster than anybody reads aloud
+_ONES = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_SHORT = {"mr": "mister", "mrs": "missus", "dr": "doctor"}
+
+
+def spoken(text: str) -> str:
+    """A text as it would be read aloud in English: numbers up to 99 and a few titles in words, no case, no punctuation.
+
+    A recogniser that writes 5 for five has heard what was said.
+    """
+    return " ".join(_word(w) for w in plain(text).split())
+
+
+def _word(word: str) -> str:
+    if word.isascii() and word.isdigit() and int(word) < 100 and str(int(word)) == word:
+        n = int(word)
+        return _ONES[n] if n < 20 else " ".join([_TENS[n // 10 - 2], *([_ONES[n % 10]] if n % 10 else [])])
+    return _SHORT.get(word, word)
 
 
 def character_errors(said: str, wanted: str) -> float:
     """Insertions, deletions and replacements of letters that turn ``wanted`` into ``said``, over its letters."""
-    a, b = (plain(t).replace(" ", "") for t in (said, wanted))
+    a, b = (spoken(t).replace(" ", "") for t in (said, wanted))
     return word_errors(" ".join(a), " ".join(b)) if b else float(bool(a))
 
 
@@ -23,7 +44,7 @@ def errors(said: str, wanted: str) -> float:
     if not plain(wanted):
         return float(bool(plain(said)))
     spaced = len(plain(wanted).split()) > 1 or plain(wanted).isascii()
-    return min(1.0, word_errors(said, wanted) if spaced else character_errors(said, wanted))
+    return min(1.0, word_errors(spoken(said), spoken(wanted)) if spaced else character_errors(said, wanted))
 
 
 def matrix(said: Sequence[str], wanted: Sequence[str]) -> NumpyArray:

@@ -9,6 +9,7 @@ from momus.methods import mining
 from momus.methods.label_errors_witness import LABEL, MODEL
 from momus.probes.natural._mining import Study, kinds
 from momus.probes.natural._models import Said
+from momus.stats.intervals import wilson
 from momus.zoo.tables import people
 
 
@@ -50,7 +51,6 @@ def test_intervals_hold_for_all_kinds_at_once() -> None:
         kinds(_study(np.zeros(2000, dtype=bool)), Trial(seed=7), 30)[0],
         kinds(_study(site), Trial(seed=7), 30),
     )
-    from momus.stats.intervals import wilson
 
     assert alone.ci.high == wilson(0, 2000).high
     share = held[1].share
