@@ -67,7 +67,8 @@ def test_explanations_are_seldom_ruled_out_wrongly(line) -> None:  # type: ignor
 
 def test_a_relation_that_costs_nothing_forbids_a_pass() -> None:
     rng = np.random.default_rng(4)
-    blind = fitted(LogisticRegression(), replace(machines(2000, rng), y=rng.integers(0, 2, 2000)), "blind")
+    train = machines(2000, rng)
+    blind = fitted(LogisticRegression(), replace(train, y=(train.x[:, 4] > 0).astype(np.int64)), "blind")
     m = cause(blind, test=machines(2500, rng), current=machines(2500, rng, turned=True))
     assert m.value < 0.1 and "relation-changed" in {c.code for c in m.caveats}
     assert decide(m, LIMIT).status.value != "pass"

@@ -99,7 +99,7 @@ def test_a_model_without_probabilities_and_a_regressor() -> None:
 def test_texts(line) -> None:  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(7)
     reader = fitted(LogisticRegression(C=3), reviews(1000, rng), "reader")
-    m = harm(reader, test=reviews(1500, rng), current=reviews(1500, rng, telling=(1, 3)), labels=False)
+    m = harm(reader, test=reviews(1500, rng), current=reviews(1500, rng, telling=(0, 2)), labels=False)
     assert m.value > 0.05 and m.figure("estimate_holds").value == 1
 
 

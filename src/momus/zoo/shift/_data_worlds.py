@@ -54,7 +54,7 @@ def reviews(
     rng: np.random.Generator,
     *,
     name: str = "data",
-    telling: tuple[int, int] = (1, 6),
+    telling: tuple[int, int] = (0, 6),
     contrary: float = 0.2,
     ironic: float = 0.0,
     labelled: bool = True,

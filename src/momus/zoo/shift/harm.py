@@ -25,7 +25,7 @@ def cases(seed: int) -> tuple[Case, ...]:
     test = machines(n, rng, name="test")
     close = machines(n, rng, name="current", near=rng.uniform(0.6, 0.8), labelled=False)
     older = machines(n, rng, name="current", moved=(0, 0, rng.uniform(1.2, 1.6), 0, 0), near=0.4, labelled=False)
-    vague = reviews(n, rng, telling=(1, 3), labelled=False)
+    vague = reviews(n, rng, telling=(0, 2), labelled=False)
     alike = clips(n, rng, gap=rng.uniform(0, 10), labelled=False)
     hard = spots(n, rng, mix=(0.02, 0.02, 0.48, 0.48), labelled=False)
     turned = machines(n, rng, name="current", turned=True)
