@@ -7,7 +7,8 @@ MOMUS  := $(BIN)/momus
 export OMP_NUM_THREADS ?= 1
 
 CASES  := voice-commands character-edits counting-squares equal-accuracy teapot-all-sides face-glasses \
-          face-inversion survey-tree hospital-records lira-gain credit-tree linear-steal remembered-faces remembered-mail
+          face-inversion survey-tree hospital-records lira-gain credit-tree linear-steal remembered-faces remembered-mail \
+          leike-lava boat-race vase mnist-to-uci natural-photos natural-speech mce-lite0 stop-sign
 
 .PHONY: help install prepare cases reproduce-cases demo test quick lint bench controls docs images reproduce clean
 help:
