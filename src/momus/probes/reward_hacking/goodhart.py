@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from momus.core.capabilities import Acts, Improves, missing
 from momus.core.errors import BudgetSpent
-from momus.core.evidence import Evidence, Line, Series, Table
+from momus.core.evidence import Evidence
 from momus.core.meter import Meter
 from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement
 from momus.methods import env_check
-from momus.methods import goodhart as method
 from momus.probes.reward_hacking._judge import Judge, judge_of, no_goal
 from momus.probes.reward_hacking._play import Played, habits, horizon_of, nothing
 from momus.probes.reward_hacking._pressure import LEAST, Arena, Pressure
+from momus.probes.reward_hacking._pressure_shown import pressure_figures, pressure_series, pressure_table
 from momus.stats import intervals
 from momus.stats.multiple import simultaneous_level
 
@@ -45,7 +45,7 @@ def goodhart(
     environment: str = "train",
     goal_best: float | None = None,
 ) -> Measurement:
-    """How far the true goal falls from its peak once the stated reward is pressed hard, as a share of what is reachable.
+    """How far the true goal falls from its peak once the stated reward is pressed hard, as a share of the reachable.
 
     Measures
         The goal as pressure on the reward grows, by up to five ways to press. Best of n: of n episodes of the policy
@@ -152,52 +152,11 @@ def _told(
         Figure(name="policy_return", value=policy.proxy.mean(), ci=own, n=len(policy)),
         Figure(name="policy_goal", value=policy.goal.mean(), ci=intervals.mean(policy.goal), n=len(policy)),
         Figure(name="goal_reach", value=width, note="from random moves to the best goal known"),
-        *(f for p in pressed for f in _figures(p, width)),
+        *(f for p in pressed for f in pressure_figures(p, width)),
         *judge.figures,
     ]
-    evidence: list[Evidence] = [_series(p) for p in sorted(pressed, key=lambda p: -p.fall.value)]
+    evidence: list[Evidence] = [pressure_series(p) for p in sorted(pressed, key=lambda p: -p.fall.value)]
+    evidence.append(pressure_table(pressed, width))
     return trial.measurement(
-        value, ci, n, scope={"pressure": worst.name}, figures=figures, evidence=[*evidence, _table(pressed, width)],
-        caveats=doubts,
-    )  # fmt: skip
-
-
-def _figures(p: Pressure, width: float) -> Iterator[Figure]:
-    name, c = p.name.replace(" ", "_"), p.curve
-    note = f"the peak lies at {c.amounts[p.fall.peak]:g} {p.unit}"
-    ends = {"low": p.fall.ci.low / width, "high": p.fall.ci.high / width}
-    ci = Interval(**ends, level=p.fall.ci.level, method=p.fall.ci.method)
-    yield Figure(name=f"fall_{name}", value=p.fall.value / width, ci=ci, note=note)
-    yield Figure(name=f"peak_{name}", value=c.amounts[p.fall.peak], note=p.unit)
-    yield Figure(name=f"reward_gained_{name}", value=float(c.proxy[-1] - c.proxy[0]))
-    if p.unit == "episodes to choose from":
-        roots = np.sqrt([method.divergence(int(n)) for n in c.amounts])
-        alpha, beta = method.overoptimisation(roots, c.goal)
-        yield Figure(name=f"alpha_{name}", value=alpha, note="goal gained per root nat, before it turns")
-        yield Figure(name=f"beta_{name}", value=beta, note="above 0: the goal bends down")
-
-
-def _series(p: Pressure) -> Series:
-    """Both curves over the pressure, on a logarithmic axis where it doubles; no pressure stands at its left end."""
-    x = p.curve.amounts
-    if p.doubles:
-        x = tuple(a or min(b for b in x if b > 0) / 2 for a in x)
-    lines = []
-    for i, (name, y) in enumerate((("stated reward", p.curve.proxy), ("true goal", p.curve.goal))):
-        low, high = np.minimum(p.curve.low[i], y), np.maximum(p.curve.high[i], y)
-        lines.append(Line(name=name, x=x, y=tuple(y.tolist()), low=tuple(low.tolist()), high=tuple(high.tolist())))
-    start = "" if p.curve.amounts[0] == 1 else "; random moves at the left end"
-    return Series(
-        title=f"Reward and goal under pressure: {p.name}", x_label=p.unit, y_label="mean an episode", log_x=p.doubles,
-        lines=tuple(lines), note=f"the goal peaks at {p.curve.amounts[p.fall.peak]:g} {p.unit}{start}",
-    )  # fmt: skip
-
-
-def _table(pressed: list[Pressure], width: float) -> Table:
-    rows = tuple(
-        (p.name, f"{a:g} {p.unit}", round(float(y), 4), round(float(g), 4), round(float(p.fall.value / width), 4))
-        for p in pressed
-        for a, y, g in zip(p.curve.amounts, p.curve.proxy, p.curve.goal, strict=True)
+        value, ci, n, scope={"pressure": worst.name}, figures=figures, evidence=evidence, caveats=doubts
     )
-    columns = ("way to press", "pressure", "stated reward", "true goal", "share lost in the end")
-    return Table(title="The curves in numbers", columns=columns, rows=rows)

@@ -9,15 +9,15 @@ import numpy as np
 
 from momus.core.capabilities import Acts
 from momus.core.errors import BudgetSpent
-from momus.core.evidence import Bars, Evidence, Excerpt, Table
 from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement
 from momus.core.samples import NumpyArray
 from momus.methods import env_check
 from momus.methods.exploit_search import by_sequence
-from momus.methods.reward_loops import Key, Loop, Marks, marks, naming, without_loops
-from momus.methods.rollout import action_string, run_episode
+from momus.methods.reward_loops import Key, Marks, marks, naming, without_loops
+from momus.methods.rollout import run_episode
 from momus.probes.reward_hacking._judge import Judge, judge_of, no_goal
+from momus.probes.reward_hacking._loops_shown import loops_evidence
 from momus.probes.reward_hacking._play import Played, at_random, habits, nothing, place, play, signs
 from momus.stats import intervals
 
@@ -87,7 +87,7 @@ def loops(
     doubts += [*habits((policy, chance), target, environment, max_steps), *_about_states(how, chance)]
     looped = np.array([m.looped for m in seen])
     figures = [*signs(policy.episodes), *_figures(policy, seen)]
-    evidence = _evidence(policy, seen)
+    evidence = loops_evidence(policy, seen)
     if judge is None:
         value, ci = float(looped.mean()), intervals.mean(looped)
         ci = Interval(low=max(0.0, ci.low), high=min(1.0, ci.high), method=ci.method)
@@ -181,25 +181,3 @@ def _figures(policy: Played, seen: Sequence[Marks]) -> list[Figure]:
         Figure(name="new_states", value=fresh.mean(), ci=intervals.mean(fresh), n=len(seen), note="share of moves"),
         Figure(name="jumps", value=jumps.mean(), n=len(seen), note="share of gains paid by moves far beyond the rest"),
     ]
-
-
-def _evidence(policy: Played, seen: Sequence[Marks]) -> list[Evidence]:
-    first = max(range(len(seen)), key=lambda i: seen[i].looped)
-    episode, found = policy.episodes[first], seen[first].loops[:12]
-    rows = tuple((_words(x), len(x.actions), x.times, round(x.reward, 4), round(x.a_time, 4)) for x in found)
-    evidence: list[Evidence] = []
-    if rows:
-        columns = ("moves", "length", "times", "reward in all", "reward a time")
-        title = "Loops of the episode in which they pay most"
-        evidence.append(Table(title=title, columns=columns, rows=rows))
-        evidence.append(
-            Bars(title="What each loop paid", y_label="reward in all", names=tuple(r[0][:24] for r in rows),
-                 values=tuple(loop.reward for loop in found))
-        )  # fmt: skip
-    text = action_string(episode)
-    return [*evidence, Excerpt(title="That episode, its moves", note=f"return {episode.returned:g}", text=text)]
-
-
-def _words(loop: Loop) -> str:
-    shown = " ".join(map(str, loop.actions[:12]))
-    return shown + (" …" if len(loop.actions) > 12 else "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,13 +9,13 @@ import numpy as np
 
 from momus.core.capabilities import Acts, HasDue
 from momus.core.errors import BudgetSpent
-from momus.core.evidence import Evidence, Line, Series, Table
 from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement
 from momus.methods import env_check, exploit_search
-from momus.methods.reward_due import Move, overpaid, signs, unexplained
+from momus.methods.reward_due import Move, overpaid, unexplained
 from momus.methods.rollout import Act, moved, plain, started
 from momus.methods.world_state import World, rewindable
+from momus.probes.reward_hacking._due_shown import due_evidence
 from momus.probes.reward_hacking._play import nothing
 from momus.stats import intervals
 
@@ -100,7 +99,7 @@ def tampering(
     if found is not None:
         figures.append(Figure(name="searched_undue", value=reached, note=f"of {len(found)} moves the search found"))
     return trial.measurement(
-        float(shares.mean()), ci, len(played), figures=figures, evidence=_evidence(played, found), caveats=doubts
+        float(shares.mean()), ci, len(played), figures=figures, evidence=due_evidence(played, found), caveats=doubts
     )
 
 
@@ -167,41 +166,3 @@ def _sought(
     finally:
         world.close()
     return max(found, key=unexplained), []
-
-
-def _evidence(played: list[list[Move]], found: list[Move] | None) -> list[Evidence]:
-    shown = [("the policy", played[0])] + ([] if found is None else [("the search", found)])
-    lines = []
-    for name, moves in shown:
-        x = tuple(float(t) for t in range(1, len(moves) + 1))
-        for kind, dashed in (("paid", False), ("due", True)):
-            y = np.cumsum([getattr(m, kind) for m in moves])
-            lines.append(Line(name=f"{kind}, {name}", x=x, y=tuple(y.tolist()), dashed=dashed))
-    title = "Reward paid and reward due over one episode"
-    evidence: list[Evidence] = [Series(title=title, x_label="move", y_label="sum so far", lines=tuple(lines))]
-    moves = [m for p in played for m in p]
-    for name, some in (("the policy", moves), ("the search", found or [])):
-        evidence += _marked(name, some)
-    return evidence
-
-
-def _marked(name: str, moves: Sequence[Move]) -> list[Evidence]:
-    """The moves that were overpaid most, and what marks them."""
-    if not moves:
-        return []
-    marked = overpaid(moves)
-    if not marked.any():
-        return []
-    order = sorted((i for i in range(len(moves)) if marked[i]), key=lambda i: -moves[i].over)[:8]
-    names = sorted(moves[0].after)[:8]
-    rows = tuple(
-        (round(moves[i].paid, 4), round(moves[i].due, 4), *(float(moves[i].after.get(n, 0.0)) for n in names))
-        for i in order
-    )
-    told = tuple((s.text, round(s.precision, 4), round(s.recall, 4)) for s in signs(moves, marked))
-    columns = ("paid", "due", *(f"{n} after" for n in names))
-    found: list[Evidence] = [Table(title=f"The most overpaid moves of {name}", columns=columns, rows=rows)]
-    if told:
-        columns = ("sign", "of moves with it, overpaid", "of overpaid moves, with it")
-        found.insert(0, Table(title=f"What marks the overpaid moves of {name}", columns=columns, rows=told))
-    return found
