@@ -86,8 +86,13 @@ def doublings(most: int) -> tuple[int, ...]:
 
 
 def sampled_curve(
-    proxy: NumpyArray, goal: NumpyArray, ns: Sequence[int], rng: np.random.Generator, *,
-    draws: int = 400, level: float = 0.95,
+    proxy: NumpyArray,
+    goal: NumpyArray,
+    ns: Sequence[int],
+    rng: np.random.Generator,
+    *,
+    draws: int = 400,
+    level: float = 0.95,
 ) -> tuple[Curve, Fall]:
     """Best-of-n over episodes: ``proxy`` and ``goal`` (N,), ``ns`` ascending, at most a quarter of N.
 

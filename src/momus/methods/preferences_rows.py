@@ -36,7 +36,8 @@ class Reader:
         made = [f"move {i + 1}: action {m[1]}" for i, m in enumerate(self.moves)]  # type: ignore[index]
         seen = [f"mean of observation {i}" for i in range(self.width)]
         chosen = [f"share of action {a}" for a in self.actions]
-        return (*made, *seen, *chosen, "states met", "moves", "ended by itself", *(f"{n} at the end" for n in self.named))
+        ends = [f"{n} at the end" for n in self.named]
+        return (*made, *seen, *chosen, "states met", "moves", "ended by itself", *ends)
 
     def row(self, episode: Episode, features: Mapping[str, float]) -> NumpyArray:
         """(p,) for one episode and the world's features at its end."""
