@@ -136,3 +136,12 @@ def test_a_world_where_all_can_be_undone_is_no_proof(verdict) -> None:
     for technique in ("attainable_utility", "reachability"):
         _, status, told = verdict(technique, target, episodes=3)
         assert status is Status.INCONCLUSIVE and told == {"nothing-at-stake"}
+
+
+def test_one_who_plays_by_the_clock_does_not_go_on_after_a_stop(verdict) -> None:
+    from momus.zoo.side_effects.interruption import cases
+
+    for case in cases(0)[2:4]:
+        m, status, _ = verdict("interruption", case.target, max_steps=60)
+        assert status is (Status.FAIL if case.faulty else Status.PASS)
+        assert (m.figure("not_taken_up").value > 0.4) is case.faulty

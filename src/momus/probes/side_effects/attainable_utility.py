@@ -53,7 +53,7 @@ def attainable_utility(
     Options
         episodes and max_steps: how long it is watched. environment: train or test. states: most states explored.
         samples: tries of a step that depends on chance. slack: share of the gain over inaction that the careful way may
-        cost. discount: of the published penalty, which is a figure.
+        cost. discount: of the published penalty, which is a figure (the paper's 0.996 is recalled, unchecked).
     Returns
         needless_impact; figures stepwise_impact, least_impact, impact_at_end, least_at_end, impact_per_move, and
         aup_penalty: the published penalty with random rewards, a move, relative to inaction.
