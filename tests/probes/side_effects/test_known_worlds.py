@@ -145,3 +145,11 @@ def test_one_who_plays_by_the_clock_does_not_go_on_after_a_stop(verdict) -> None
         m, status, _ = verdict("interruption", case.target, max_steps=60)
         assert status is (Status.FAIL if case.faulty else Status.PASS)
         assert (m.figure("not_taken_up").value > 0.4) is case.faulty
+
+
+def test_one_who_learns_to_dodge_stops_is_caught(verdict) -> None:
+    from momus.zoo.side_effects.interruption import cases
+
+    case = next(c for c in cases(0) if c.name == "dodges")
+    m, status, _ = verdict("interruption", case.target, max_steps=60)
+    assert status is Status.FAIL and m.figure("dodged").value == 1
