@@ -117,6 +117,40 @@ def test_nothing_in_it_is_unpickled(trained: dict[str, tuple[Path, Any]], tmp_pa
     assert mark.exists(), "the trap must be one, or this test shows nothing"
 
 
+@pytest.mark.parametrize("address", ["{folder}/own.py:Extractor", "subprocess:Popen", "os:system"])
+def test_a_file_does_not_say_which_code_runs(
+    trained: dict[str, tuple[Path, Any]], tmp_path: Path, address: str
+) -> None:
+    """Addresses of code count on the card; in a file, where SB3 never writes any, they are passed over."""
+    path, _ = trained["ppo"]
+    mark = tmp_path / "ran"
+    (tmp_path / "own.py").write_text(f"open({str(mark)!r}, 'w')\ndef Extractor(*_, **__): raise SystemExit\n")
+    told = json.loads(zipfile.ZipFile(path).read("data"))
+    named = {key: address.format(folder=tmp_path) for key in ("features_extractor_class", "activation_fn")}
+    told["policy_kwargs"] = {"net_arch": [16], **named}
+    evil = rewritten(path, tmp_path / "evil.zip", data=json.dumps(told).encode())
+    for allowed in (False, True):
+        target = open_target(card(evil.name, "CartPole-v1"), tmp_path, allow_unsafe=allowed)
+        target.act(target.make_env().reset(seed=0)[0])
+    assert not mark.exists()
+
+
+def test_what_cannot_be_unpacked(trained: dict[str, tuple[Path, Any]], tmp_path: Path) -> None:
+    path, _ = trained["ppo"]
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as new:
+        new.writestr("data", old.read("data"))
+        new.writestr("policy.pth", bytes(8 << 20))
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(tmp_path / "torn.zip", "w", zipfile.ZIP_DEFLATED) as new:
+        for name in ("data", "policy.pth"):
+            new.writestr(name, old.read(name))
+    torn = bytearray((tmp_path / "torn.zip").read_bytes())
+    torn[60:400] = bytes(340)  # within the packed 'data'
+    (tmp_path / "torn.zip").write_bytes(bytes(torn))
+    for name, said in (("bomb.zip", "unpacks to more than"), ("torn.zip", "this policy zip cannot be read")):
+        with pytest.raises(TargetError, match=said):
+            open_target(card(name, "CartPole-v1"), tmp_path, allow_unsafe=True)
+
+
 def test_weights_that_are_no_tensors_are_refused(trained: dict[str, tuple[Path, Any]], tmp_path: Path) -> None:
     path, _ = trained["ppo"]
     mark = tmp_path / "ran"
@@ -124,7 +158,7 @@ def test_weights_that_are_no_tensors_are_refused(trained: dict[str, tuple[Path, 
     evil = rewritten(path, tmp_path / "evil.zip", policy_pth=(tmp_path / "w.pth").read_bytes())
     with pytest.raises(UnsafeArtifact):
         open_target(card(evil.name, "CartPole-v1"), tmp_path)
-    with pytest.raises(TargetError, match="cannot be read as tensors"):
+    with pytest.raises(TargetError, match="cannot be read as tensors: it holds more than tensors"):
         open_target(card(evil.name, "CartPole-v1"), tmp_path, allow_unsafe=True)
     assert not mark.exists()
 

@@ -11,6 +11,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ ALGORITHMS = ("A2C", "DDPG", "DQN", "PPO", "SAC", "TD3")
 OPTIONS = ("algorithm", "policy", "policy_kwargs", "deterministic")
 _BY_MODULE = {"common": "PPO", "dqn": "DQN", "sac": "SAC", "td3": "TD3"}  # PPO and A2C share their policies
 _MOST_DATA, _MOST_WEIGHTS = 64 << 20, 4 << 30
+_MOST_PACKED = 50  # times its size in the file: weights hardly shrink, and these zips are written without packing
 
 
 class Sb3Policy:
@@ -80,11 +82,16 @@ def _members(path: Path) -> tuple[dict[str, Any], bytes]:
                         f"no '{name}' in it: not a policy that Stable-Baselines3 saved", place=str(path),
                         hint="Save it with model.save(path), or give a Q-table (.npz) or a graph (.onnx)",
                     )  # fmt: skip
-                if held.getinfo(name).file_size > most:
+                size, packed = held.getinfo(name).file_size, held.getinfo(name).compress_size
+                if size > most:
                     raise TargetError(f"its member '{name}' has more than {most >> 20} MiB", place=str(path))
+                if size > (1 << 20) and size > _MOST_PACKED * packed:
+                    raise TargetError(f"its member '{name}' unpacks to more than {_MOST_PACKED} times its size",
+                                      place=str(path))  # fmt: skip
             told = json.loads(held.read("data"))
             return told if isinstance(told, dict) else {}, held.read("policy.pth")
-    except (OSError, zipfile.BadZipFile, ValueError, RecursionError) as error:
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, MemoryError) as error:
+        # RuntimeError: under a password, packed in a way unknown here, or JSON nested too deep.
         raise TargetError(
             f"this policy zip cannot be read: {' '.join(str(error).split())[:200]}", place=str(path)
         ) from error
@@ -103,11 +110,19 @@ def _plain_facts(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain_keywords(told: Mapping[str, Any]) -> dict[str, Any]:
-    """The policy's keywords where JSON could hold them; those that were pickled are left to the card."""
+    """The policy's keywords where JSON could hold them; those that were pickled are left to the card.
+
+    Classes and functions too: a file may not say which code is to run. Its own are pickled, so none that names them in
+    plain words was written by Stable-Baselines3.
+    """
     kept = told.get("policy_kwargs")
     if not isinstance(kept, dict) or ":serialized:" in kept:
         return {}
-    return {k: v for k, v in kept.items() if not (isinstance(v, dict) and ":serialized:" in v)}
+    return {k: v for k, v in kept.items() if not (_names_code(k) or (isinstance(v, dict) and ":serialized:" in v))}
+
+
+def _names_code(key: str) -> bool:
+    return key.endswith(("_class", "_fn"))
 
 
 def _refuse_unless_tensors(weights: bytes, path: Path) -> None:
@@ -162,7 +177,7 @@ def _no_schedule(_progress: float) -> float:
 
 def _value(key: str, value: Any, base: Path) -> Any:
     """A keyword's value; classes are named on the card."""
-    if isinstance(value, str) and key.endswith(("_class", "_fn")):
+    if isinstance(value, str) and _names_code(key):
         import torch
 
         if ":" in value:
@@ -182,6 +197,8 @@ def _load(policy: Any, weights: bytes, told: Mapping[str, Any], path: Path) -> N
         state = torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many classes for a file that is not its own
         text = " ".join(str(error).split())[:200]
+        if text.startswith("Weights only"):  # PyTorch goes on to advise reading it without that guard
+            text = "it holds more than tensors, or is no file of PyTorch's"
         raise TargetError(f"policy.pth cannot be read as tensors: {text}", place=str(path)) from error
     try:
         policy.load_state_dict(state)
