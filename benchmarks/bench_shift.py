@@ -1,6 +1,6 @@
 """CPU seconds of the shift tests, beside scipy in this process and evidently and alibi-detect in their own.
 
-    python -m venv /tmp/evidently && /tmp/evidently/bin/pip install evidently==0.7.23
+    python -m venv /tmp/evidently && /tmp/evidently/bin/pip install evidently==0.7.23 "pandas<3"
     python -m venv /tmp/alibi && /tmp/alibi/bin/pip install alibi-detect==0.13.0 torch
     EVIDENTLY_PYTHON=/tmp/evidently/bin/python ALIBI_PYTHON=/tmp/alibi/bin/python python -m benchmarks.bench_shift
 

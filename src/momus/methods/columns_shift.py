@@ -108,4 +108,3 @@ def _one(a: Description, b: Description, j: int) -> tuple[str, float, float, flo
     if gone > effect:
         return "missing", gone, min(1.0, 2 * min(p, lost)), gone, 0.0
     return test, effect, p if lost == 1.0 else min(1.0, 2 * min(p, lost)), gone, bias
-
