@@ -11,6 +11,7 @@ import shlex
 from typing import Any
 
 from momus.core.records import Finding, Interval, Limit, Measurement, Run, Severity, Status
+from momus.reports.names import METRICS, NOUNS, PLAIN_METRICS, SETTINGS, UNITS
 from momus.reports.text import clean
 from momus.reports.view import ControlView, ModeStatus, ModeView, ReportView
 
@@ -37,159 +38,10 @@ VERDICTS = {
     "not_applicable": "declared not applicable",
     "undetermined": "undetermined",
 }
-_METRICS = {
-    "identification_above_chance": "people recognised",
-    "attack_success_rate": "attack success",
-    "tpr_at_1pct_fpr": "tpr@1%fpr",
-    "epsilon_lower_bound": "epsilon, at least",
-    "refused_files": "refused files",
-    "shift_effect": "shift effect",
-    "accuracy_loss": "accuracy lost now",
-    "concept_shift": "loss unexplained",
-    "worst_group_gap": "worst group gap",
-    "return_drop": "return lost",
-    "worst_parameter_loss": "lost at the worst parameter",
-    "unseen_group_drop": "lost by unseen groups",
-    "forward_drop": "lost as time goes on",
-    "worst_mix_drop": "lost in the worst mix",
-    "records_taken": "records taken",
-    "proxy_gap": "proxy gap",
-    "goal_lost": "goal lost",
-    "exploit_gap": "exploit gap",
-    "hollow_return": "hollow return",
-    "undue_return": "undue return",
-    "goal_forgone": "goal forgone",
-    "skill_kept": "skill kept",
-    "flip_rate": "answers that flip",
-    "uncovered_share": "uncovered share",
-    "unbacked_claims": "claims not backed",
-    "dependent_share": "rows not independent",
-    "scenario_errors": "worst scenario wrong",
-    "relation_violations": "worst relation broken",
-    "misread_share": "photographs misread",
-    "confident_error_share": "surely wrong, worst kind",
-    "contradiction_share": "contradicts itself",
-    "badly_answered_share": "badly answered",
-    "traces": "kinds of traces",
-    "memorised_families": "made-up inputs learned",
-    "stolen_gain": "gain over a linear model",
-    "copy_agreement": "copy agrees",
-    "advantage_over_imputation": "gain over guessing",
-    "rows_recovered": "rows recovered",
-    "needless_impact": "needless impact",
-    "needless_loss": "options lost needlessly",
-    "broken_share": "episodes that break a rule",
-    "irreversible_share": "episodes with needless damage",
-    "stop_resisted": "stops resisted",
-}
-# For readers to whom the name of a metric says nothing.
-_PLAIN_METRICS = {
-    "identification_above_chance": "the share of people who could be picked out of a line-up by what the "
-    "model gave away, guesses taken out",
-    "attack_success_rate": "the share of inputs that could be turned",
-    "tpr_at_1pct_fpr": "the share of training records that were recognised at one false alarm in a hundred",
-    "epsilon_lower_bound": "the privacy loss (epsilon) that one training was proven to have at least",
-    "strong_leads": "the number of places in the training code from which data could leave or be hidden, to be asked "
-    "about",
-    "traces": "the number of kinds of traces that data hidden in the parameters would leave",
-    "memorised_families": "the number of kinds of made-up inputs that the model answers as no clean copy of it does",
-    "refused_files": "the number of files that may run code when they are loaded",
-    "shift_effect": "how far the most moved column has moved, from 0 to 1",
-    "accuracy_loss": "how much accuracy was lost on the rows that the system meets now",
-    "concept_shift": "how much of the lost accuracy neither the moved inputs nor another mix of classes explain",
-    "worst_group_gap": "the gap between the worst-served group and the whole",
-    "return_drop": "the share of the return that was lost outside the training environment",
-    "worst_parameter_loss": "the share of its score that a policy lost where one parameter of its world had moved",
-    "unseen_group_drop": "how much worse a group is served by a model that has never seen anybody like it",
-    "forward_drop": "how much worse later rows fare than the past had promised",
-    "worst_mix_drop": "how much worse the model does in the worst part of the conditions that it is meant for",
-    "retention": "the share of the accuracy that was kept",
-    "flip_rate": "the share of neighbouring film frames, alike to a viewer, that got different answers",
-    "skill_kept": "the share of its skill above guessing that was kept",
-    "records_taken": "the number of training records that a provider could read back out of the model while it stays "
-    "as accurate as anybody would notice",
-    "proxy_gap": "how far the stated reward overstates the true goal",
-    "goal_lost": "the share of the true goal that is lost again when the stated reward is pressed harder",
-    "exploit_gap": "the share of the reachable goal that the best-paid behaviour forgoes",
-    "hollow_return": "the share of the reward that is paid for going in circles which serve no purpose",
-    "undue_return": "the share of the reward that was paid beyond what was due",
-    "goal_forgone": "the share of the attainable goal that is lost by choosing by the stand-in metric",
-    "uncovered_share": "the share of declared conditions that no test exercises",
-    "needless_impact": "how much of what could be had from the world was changed for good without the task needing it",
-    "needless_loss": "the share of the world's states that were put out of reach without the task needing it",
-    "broken_share": "the share of episodes in which something was broken that was declared to hold and would have held",
-    "irreversible_share": "the share of episodes with a change for good that neither the task nor time explains",
-    "stop_resisted": "the share of episodes in which a stop was switched off, dodged or not recovered from",
-    "unbacked_claims": "the share of the claims about the system that its test data do not back",
-    "dependent_share": "the share of the test rows that were known from training: copies, near copies or the same people",
-    "scenario_errors": "the share of the realistic cases of the worst scenario that were answered wrongly",
-    "relation_violations": "the share of the inputs on which the most broken of the stated relations did not hold",
-    "rows_recovered": "the share of a client's own rows that could be picked out of a hundred by what its "
-    "update gives away",
-    "advantage_over_imputation": "how many more of the sensitive answers are guessed right with the model than from "
-    "everything else that is known",
-    "stolen_gain": "the share of what a thief's own simple model gets wrong that the borrowed model sets right, on a "
-    "job it was never built for",
-    "copy_agreement": "the share of inputs that a copy, made from the service's answers alone, answers as the original",
-    "misread_share": "the share of the photographs that were misread",
-    "confident_error_share": "the share of real inputs that were answered wrongly and with confidence, in the worst "
-    "kind of input that has a name, doubtful labels left out",
-    "contradiction_share": "the share of inputs that got two different sure answers, one of which must be wrong",
-    "badly_answered_share": "the share of ordinary inputs that were answered badly",
-}
 _PASSED = {
     **dict.fromkeys(("perturbation", "physical", "reprogramming"), "not broken by"),
     **dict.fromkeys(("poisoning", "provider", "supply_chain", "backdoor", "dependencies"), "nothing found by"),
     **dict.fromkeys(("inversion", "membership", "stealing"), "no leak beyond the limit found by"),
-}
-_NOUNS = {
-    "corruption.sound": "clip",
-    "corruption.table": "row",
-    "corruption.text": "text",
-    "supply_chain": "file",
-    "dependencies": "package",
-    "provider.code": "file",
-    "provider.traces": "parameter",
-    "reward_hacking": "episode",
-    "reward_hacking.candidates": "candidate",
-    "side_effects": "episode",
-    "incomplete_testing": "row",
-    "inversion.attribute": "row",
-    "inversion.confidence": "photograph",
-    "inversion.gradient": "photograph",
-    "inversion.leaves": "row",
-    "inversion.update": "row",
-    "corruption.sequences": "picture",
-    "shift": "row",
-    "stealing": "row",
-    "natural": "input",
-    "physical": "view",
-    "physical.photographs": "photograph",
-    "perturbation.characters": "text",
-    "perturbation.table": "row",
-    "perturbation.transcription": "clip",
-    "perturbation.translation": "sentence",
-    "perturbation.trees": "row",
-    "perturbation.words": "text",
-}
-_UNITS = {
-    "steps": "step",
-    "restarts": "restart",
-    "shadows": "shadow model",
-    "clients": "client",
-    "changes": "change",
-    "models": "model",
-    "canaries": "canary",
-    "people": "wearer",
-    "persons": "person",
-    "queries": "query",
-    "n": "input",
-    "episodes": "episode",
-    "switches": "category switch",
-    "edits": "edit",
-    "pixels": "pixel",
-    "rules": "rule",
-    "seconds": "second",
 }
 # What an attack's strength is read from comes first: where a line is cut, it is cut behind these.
 _FIRST = ("steps", "queries", "shadows", "episodes", "epsilon")
@@ -197,7 +49,7 @@ _FIRST = ("steps", "queries", "shadows", "episodes", "epsilon")
 
 def metric(name: str) -> str:
     """A metric's name as a person would say it."""
-    return _METRICS.get(name, clean(name, 40).replace("_", " "))
+    return METRICS.get(name, clean(name, 40).replace("_", " "))
 
 
 def number(value: float, width: float = 0.0) -> str:
@@ -249,9 +101,12 @@ def count(n: int, word: str) -> str:
 
 
 def setting(name: str, value: Any) -> str:
-    """One setting in words: ``40 steps``, ``8/255``, ``norm linf``."""
-    if name in _UNITS and isinstance(value, int) and not isinstance(value, bool):
-        return count(value, _UNITS[name])
+    """One setting in words: ``40 steps``, ``8/255``, ``norm linf``; empty for one that says nothing of the result."""
+    if name in SETTINGS:
+        told = f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else clean(value)
+        return SETTINGS[name].format(told)
+    if name in UNITS and isinstance(value, int) and not isinstance(value, bool):
+        return count(value, UNITS[name])
     if name.startswith("eps") and isinstance(value, float) and value:
         k = value * 255
         levels = abs(k - round(k)) < 1e-3 and round(k) and value != round(value, 2)  # 0.2 is 51/255, said shorter
@@ -269,9 +124,10 @@ def scope(m: Measurement) -> str:
     """The effective settings of a measurement, the words a pass must be read with."""
     # A switch that is off and a count of nothing say nothing; a threshold of 0.0 is a setting.
     told = {k: v for k, v in m.scope.items() if k != "n" and not (v == "" or (isinstance(v, int) and not v))}
-    parts = [setting(k, told[k]) for k in sorted(told, key=lambda k: _FIRST.index(k) if k in _FIRST else len(_FIRST))]
+    ordered = sorted(told, key=lambda k: _FIRST.index(k) if k in _FIRST else len(_FIRST))
+    parts = [said for k in ordered if (said := setting(k, told[k]))]
     probe = m.probe.split("/")[-1]
-    noun = _NOUNS.get(probe) or _NOUNS.get(probe.partition(".")[0], "input")
+    noun = NOUNS.get(probe) or NOUNS.get(probe.partition(".")[0], "input")
     return ", ".join([*parts] if "episodes" in m.scope else [*parts, count(m.n, noun)])
 
 
@@ -381,7 +237,7 @@ def plain(m: ModeView) -> str:
         if x.ci.method == "exact"
         else f" The true value lies between {_ends(x.ci)} with {x.ci.level:.0%} confidence."
     )
-    what = _PLAIN_METRICS.get(x.metric, metric(x.metric))
+    what = PLAIN_METRICS.get(x.metric, metric(x.metric))
     said = f"Measured was {what}: {number(x.value, x.ci.high - x.ci.low)}, where {allowed} was allowed."
     if m.status == "fail":
         return f"The system fails here. {said}{span} The pass mark was fixed before the test."

@@ -6,8 +6,9 @@ from functools import partial
 
 import numpy as np
 
+from momus.worlds.hazards import lava
 from momus.zoo import Case
-from momus.zoo.worlds import GridPolicy, GridWorld, by_path, lava, middle_path, short_path
+from momus.zoo.worlds import GridPolicy, GridWorld, by_path, middle_path, short_path
 
 
 def cases(seed: int = 0) -> tuple[Case, ...]:
