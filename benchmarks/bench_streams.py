@@ -114,7 +114,9 @@ def detectors() -> list[dict[str, Any]]:
             hits += np.array(p) <= 0.05
         for tool, share in zip(("KS, Bonferroni", "MMD", "energy"), hits / count, strict=True):
             key = "false alarms" if name == "nothing" else "found"
-            out.append({"work": "one comparison", "shift": name, "detector": tool, "runs": count, key: round(share, 3)})
+            out.append(
+                {"work": "one comparison", "shift": name, "detector": tool, "runs": count, key: round(float(share), 3)}
+            )
     return out
 
 
