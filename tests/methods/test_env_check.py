@@ -164,3 +164,52 @@ def test_a_reward_for_every_move_may_still_tell_a_policy_from_chance(make) -> No
 )
 def test_same(a: object, b: object, equal: bool) -> None:
     assert same(a, b) is equal
+
+
+HIGH = np.arange(3_000.0)
+WIDE = Box(-1.0, HIGH, (3_000,), np.float64)
+TALL = Box(-1.0, np.where(HIGH == 1_500, 9.0, HIGH), (3_000,), np.float64)  # the same text as WIDE
+
+
+class Bare:
+    """A space without == and without a text of its own: no change can be told."""
+
+    def sample(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda w: setattr(w, "observation_space", TALL), "other bounds"),
+        (lambda w: setattr(w.action_space, "n", 2 + w.resets), "Discrete(4)"),
+        (lambda w: setattr(w, "observation_space", Box(-1, 1, (2,), np.float64)), ""),
+        (lambda w: setattr(w, "action_space", Bare()), "Bare"),
+    ],
+    ids=["bounds of one entry", "in place", "an equal one each time", "another class"],
+)
+def test_spaces_are_compared_by_what_they_hold(change, found: str) -> None:
+    class Odd(Walk):
+        def __init__(self) -> None:
+            super().__init__()
+            self.observation_space = WIDE
+            if not found:
+                change(self)
+
+        def reset(self, *, seed: int | None = None, options: object = None):
+            answer = super().reset(seed=seed)
+            if self.resets > 1:
+                change(self)
+            return answer
+
+    told = [c.message for c in check(Odd, rng=np.random.default_rng(1)) if c.code == "spaces-change"]
+    assert (len(told) == 1 and found in told[0]) if found else told == []
+
+
+def test_spaces_without_equality_raise_no_doubt() -> None:
+    class Odd(Walk):
+        def __init__(self) -> None:
+            super().__init__()
+            self.action_space = Bare()
+
+    assert check(Odd, rng=np.random.default_rng(1)) == []

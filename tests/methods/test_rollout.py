@@ -201,3 +201,41 @@ def test_a_batch_is_no_larger_than_memory_allows() -> None:
     assert max(asked[10:]) == 1
     many, _, _ = run_episodes(make, hunter, episodes=40, max_steps=5, rng=np.random.default_rng(0), together=hunter)
     assert [e.actions for e in few] == [e.actions for e in many]
+
+
+class OneArray:
+    """Writes every observation into the same array, as fast simulators do; the policy does so with its moves."""
+
+    def __init__(self) -> None:
+        self.board = {"at": np.zeros(2), "pair": (np.zeros(1), 3)}
+
+    def reset(self, *, seed: int | None = None, options: object = None):
+        self.board["at"][:] = self.board["pair"][0][:] = 0
+        return self.board, {}
+
+    def step(self, action: object):
+        self.board["at"] += 1
+        self.board["pair"][0][0] -= 1
+        return self.board, 1.0, False, False, {}
+
+
+def test_an_environment_that_reuses_its_array_leaves_every_step_its_own() -> None:
+    from momus.probes.side_effects._play import play as played
+
+    move = np.zeros(1)
+
+    def act(seen: dict[str, np.ndarray]) -> np.ndarray:
+        move[0] = seen["at"][0] * 10
+        return move
+
+    for steps in (
+        run_episode(OneArray(), act, seed=0, max_steps=4).steps,
+        played(OneArray(), act, seed=0, max_steps=4, how=None, features=None, goal=keep).goal,
+    ):
+        assert [s.observation["at"].tolist() for s in steps] == [[0, 0], [1, 1], [2, 2], [3, 3]]
+        assert [s.observation["pair"][0][0] for s in steps] == [0, -1, -2, -3]
+        assert [s.action[0] for s in steps] == [0, 10, 20, 30]
+
+
+def keep(steps: object, _env: object) -> object:
+    return steps

@@ -112,12 +112,14 @@ def _doubts(make_env: Callable[[], Any], seeds: Sequence[int]) -> list[Caveat]:
     return [*_about_spaces(spaces), *_about_seeds(all(plays), shared), *_about_sight(outside)]
 
 
-def _about_spaces(spaces: Sequence[tuple[str, str]]) -> list[Caveat]:
+def _about_spaces(spaces: Sequence[tuple[Any, Any]]) -> list[Caveat]:
     found = []
     for i, kind in enumerate(("action", "observation")):
-        seen = list(dict.fromkeys(s[i] for s in spaces))
-        if len(seen) > 1:
-            message = f"the {kind} space changes between resets: {seen[0][:80]}, then {seen[1][:80]}"
+        first = spaces[0][i]
+        other = next((s[i] for s in spaces[1:] if not _same_space(first, s[i])), first)
+        if other is not first:
+            then = str(other) if str(other) != str(first) else "one of the same kind with other bounds"
+            message = f"the {kind} space changes between resets: {str(first)[:80]}, then {then[:80]}"
             found.append(Caveat(code="spaces-change", message=message, blocks="both"))
     return found
 
@@ -162,8 +164,22 @@ def _play(env: Any, seed: int, plan: list[Any] | None) -> tuple[list[Any], list[
     return done, seen
 
 
-def _spaces(env: Any) -> tuple[str, str]:
-    return str(getattr(env, "action_space", "none")), str(getattr(env, "observation_space", "none"))
+def _spaces(env: Any) -> tuple[Any, Any]:
+    """Copies, since an environment may also change a space in place."""
+    held = getattr(env, "action_space", None), getattr(env, "observation_space", None)
+    return copy.deepcopy(held[0]), copy.deepcopy(held[1])
+
+
+def _same_space(a: Any, b: Any) -> bool:
+    """By the spaces' own ==, which knows the bounds that their texts leave out; by their texts where they have none."""
+    if type(a) is not type(b) or not _inherited(a, "__eq__"):
+        return bool(a == b)
+    return _inherited(a, "__repr__") or str(a) == str(b)
+
+
+def _inherited(value: Any, name: str) -> bool:
+    """Whether a method is the one that every object has, which tells objects apart by their address."""
+    return getattr(type(value), name) is getattr(object, name)
 
 
 def _outside(env: Any, observations: Sequence[Any]) -> str:

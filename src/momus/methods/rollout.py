@@ -137,14 +137,26 @@ def moved(env: Any, action: Any, number: int, seed: int) -> tuple[Any, float, bo
     return after, paid, bool(terminated), bool(truncated), dict(info or {})
 
 
+def copied(value: Any) -> Any:
+    """An observation or action as it is now: environments may write the next one into the same array."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, dict):
+        return {k: copied(v) for k, v in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(map(copied, value))
+    return value
+
+
 def run_episode(env: Any, act: Act, *, seed: int, max_steps: int) -> Episode:
     """One episode. Raises BudgetSpent when a metered ``act`` may ask no more, TargetError for a broken environment."""
     observation = started(env, seed)
     steps: list[Step] = []
     for number in range(1, max_steps + 1):
-        action = act(observation)
+        seen, action = copied(observation), act(observation)
+        done = copied(action)
         after, reward, terminated, truncated, info = moved(env, action, number, seed)
-        steps.append(Step(observation, action, reward, terminated, truncated, info))
+        steps.append(Step(seen, done, reward, terminated, truncated, info))
         if terminated or truncated:
             break
         observation = after

@@ -14,7 +14,7 @@ from momus.core.evidence import Table
 from momus.core.probe import Trial
 from momus.core.records import Caveat, Figure, Interval, Measurement
 from momus.core.samples import NumpyArray
-from momus.methods.rollout import Step, moved, started
+from momus.methods.rollout import Step, copied, moved, started
 from momus.methods.state_graph import Features
 from momus.methods.world_state import equal
 from momus.stats import intervals
@@ -104,17 +104,18 @@ def play(
     facts = [dict(features(env))] if features else [{}]
     steps: list[Step] = []
     for number in range(1, max_steps + 1):
-        action = act(observation)
+        seen, action = copied(observation), act(observation)
+        done = copied(action)
         after, reward, ended, truncated, info = moved(env, action, number, seed)
-        steps.append(Step(observation, action, reward, ended, truncated, info))
+        steps.append(Step(seen, done, reward, ended, truncated, info))
         observation = after
         names.append(how.name(env, observation, ended) if how else b"")
         facts.append(dict(features(env)) if features else {})
         if ended or truncated:
             break
-    done = None if goal is None else goal(steps, env)
+    worth = None if goal is None else goal(steps, env)
     actions, rewards = tuple(s.action for s in steps), tuple(s.reward for s in steps)
-    return Track(seed, tuple(names), actions, rewards, tuple(facts), ended, done)
+    return Track(seed, tuple(names), actions, rewards, tuple(facts), ended, worth)
 
 
 def played(
