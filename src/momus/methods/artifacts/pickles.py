@@ -94,13 +94,26 @@ def _also_plain(job: Job, region: Region, start: int, where: str, known: Rulings
 
 
 def also_pickle(job: Job, region: Region, where: str) -> None:
-    """Mark a file of another kind that pickle.load would run as well: a tar whose first name is a program."""
+    """Mark a file of another kind that pickle.load would run as well: a tar whose first name is a program.
+
+    The P that a zip file starts with is an instruction too, one that pickle.load refuses and only an unpickler with a
+    ``persistent_load`` of its own goes past. Compressed bytes behind it read as a few instructions by chance, in one
+    small file of thirty: a zip counts as meant for both where what it asks for is spelled as names are.
+    """
     if region.take(0, 1) and TABLE[region.take(0, 1)[0]] is None:
         return
     stream, rulings = read_one(job, region, region.start, where, joblib=False)
+    if region.take(0, 4) == b"PK\x03\x04" and not _meant(stream, rulings):
+        return
     if rulings.found and (rulings.names or rulings.bad):
         job.mark("suspicious", "reads as a pickle as well", stream.end, where)
         rulings.commit()
+
+
+def _meant(stream: Stream, rulings: Rulings) -> bool:
+    """Whether somebody wrote these instructions: one spells a name that could be imported, or they run very long."""
+    spelled = (name for name in rulings.names if not name.startswith("copyreg extension."))
+    return stream.steps > 0 or any(all(part.isidentifier() for part in name.split(".")) for name in spelled)
 
 
 def looks_like_pickle(region: Region) -> bool:
