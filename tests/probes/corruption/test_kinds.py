@@ -83,6 +83,13 @@ def test_an_ignorant_and_an_unmoved_model() -> None:
     assert m.value == 1.0 and 0.9 < m.ci.low < 1.0
 
 
+def test_one_class_alone_shows_no_skill() -> None:
+    """Guessing is never wrong there, and nothing is left to divide by."""
+    samples = Samples(readings().x, np.ones(120, dtype=np.int64), classes=CLASSES)
+    m = table(deciding(lambda x: np.ones(len(x), dtype=np.int64), samples), test=samples)
+    assert codes(m)["chance-level"] == "both" and status(m) is Status.INCONCLUSIVE
+
+
 def test_labels_shuffled_leave_no_skill_to_keep() -> None:
     samples = readings()
     order = np.argsort(samples.x[:, 0])

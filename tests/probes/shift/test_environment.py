@@ -11,6 +11,8 @@ from gymnasium.spaces import Discrete, Tuple
 from momus.core.errors import TargetError
 from momus.core.registry import get_probe
 from momus.judge import decide, limit_for
+from momus.methods.rollout import Episode, Step
+from momus.probes.shift._returns import drop_interval
 from momus.zoo.worlds import LAVA_TEST_1, LAVA_TRAIN, GridPolicy, GridWorld, by_path
 
 probe = get_probe("shift.environment")
@@ -117,6 +119,19 @@ def test_a_world_that_changes_its_spaces_leaves_the_verdict_open() -> None:
     m = probe(habit(grows=True), episodes=3)
     assert [c.code for c in m.caveats] == ["spaces-change"]
     assert decide(m, limit_for(m.probe, {})).status == "inconclusive"
+
+
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("n", [2, 3, 5, 20])
+def test_few_episodes_cover_what_they_should(n: int, paired: bool) -> None:
+    """Two worlds alike: nothing is lost, and an interval of two episodes must say so as often as one of twenty."""
+    rng, outside = np.random.default_rng(n), 0
+    for _ in range(200):
+        a, b = rng.normal(10, 3, n), rng.normal(10, 3, n)
+        played = [Episode((Step(0, 0, float(v), True, False, {}),), i) for i, v in enumerate(b)]
+        ci = drop_interval(a, b, played, rng, paired=paired)
+        outside += not ci.low <= 0 <= ci.high
+    assert outside <= 200 * 0.1
 
 
 def test_one_episode_is_too_few() -> None:

@@ -11,9 +11,11 @@ import pytest
 from momus.core.capabilities import TargetInfo
 from momus.core.errors import ProbeError
 from momus.core.meter import Budget
-from momus.core.records import Measurement
+from momus.core.records import Measurement, Status
 from momus.core.samples import Samples
+from momus.judge import decide, default_limits
 from momus.probes.shift.forward import forward
+from momus.probes.shift.groups import groups
 from momus.probes.shift.left_out import left_out
 from momus.probes.shift.mix import mix
 from momus.zoo.tables import people
@@ -54,6 +56,42 @@ def codes(m: Measurement) -> set[str]:
 
 def value_of(m: Measurement, name: str) -> float:
     return next(f.value for f in m.figures if f.name == name)
+
+
+class Says(Memory):
+    """Answers with one rule of a row's first number, however it is trained."""
+
+    def __init__(self, rule: Any, task: str = "classifier") -> None:
+        super().__init__(task)
+        self.rule = rule
+
+    def predict(self, x: Any) -> Any:
+        return self.rule(x[:, 0])
+
+    def retrain(self, x: Any, y: Any, *, seed: int) -> Says:
+        return self
+
+
+@pytest.mark.parametrize("task", ["classifier", "regressor"])
+@pytest.mark.parametrize("rule", ["knows", "guesses", "inverts", "silent"])
+def test_who_knows_nothing_has_nothing_to_lose(rule: str, task: str) -> None:
+    """No group, block or part of the range is served worse by a model that is wrong everywhere: that is no pass."""
+    key = np.tile([0.0, 1.0], 600)
+    test = rows(key, key.astype(int) if task == "classifier" else 10 * key,
+                groups={"half": np.repeat(["a", "b"], 600)}, time=np.arange(1200.0))  # fmt: skip
+    if task == "regressor":
+        test = replace(test, classes=())
+    unit = 1 if task == "classifier" else 10
+    said = {"knows": lambda k: unit * k, "guesses": np.zeros_like, "inverts": lambda k: unit * (1 - k),
+            "silent": lambda k: np.full(len(k), np.nan)}  # fmt: skip
+    model = Says(lambda k: said[rule](k) if rule == "silent" else said[rule](k).astype(int), task)
+    if rule == "silent" and task == "regressor":
+        pytest.skip("an adapter does not let such values through")
+    range_ = {"domain": {"columns": {"half": ["a", "b"]}}}
+    for m in (groups(model, test=test), left_out(model, train=test), forward(model, train=test),
+              mix(model, test=test, context=range_)):  # fmt: skip
+        assert ("chance-level" in codes(m)) == (rule != "knows"), m.probe
+        assert (decide(m, default_limits()[m.probe]).status is Status.PASS) <= (rule == "knows"), m.probe
 
 
 @pytest.fixture

@@ -30,8 +30,12 @@ class Yardstick:
     weights: NumpyArray
 
     def skill(self, scores: NumpyArray) -> NumpyArray:
-        """(..., n) scores -> (...,) skill: 1 is perfect, 0 is guessing."""
-        return np.asarray((self.above(scores)).mean(axis=-1) / (1 - self.chance))
+        """(..., n) scores -> (...,) skill: 1 is perfect, 0 is guessing. 0 where guessing is never wrong."""
+        return np.asarray(self.above(scores).mean(axis=-1) / max(1 - self.chance, 1e-9))
+
+    def guesses(self, scores: NumpyArray) -> bool:
+        """Whether the scores (n,) are not surely (95 %, two-sided) above those of guessing."""
+        return intervals.mean(self.above(scores)).low <= 1e-9
 
     def above(self, scores: NumpyArray) -> NumpyArray:
         return np.asarray(self.weights * (scores - self.chance))

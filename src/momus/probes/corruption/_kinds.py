@@ -173,8 +173,7 @@ def _caveats(sweep: Sweep, yard: Yardstick, rows: str) -> list[Caveat]:
     if n < LEAST:
         message = f"{n} {rows} are too few for an interval over {rows}"
         caveats.append(Caveat(code="too-few-samples", message=message, blocks="both"))
-    ci = intervals.mean(yard.above(sweep.clean))
-    if ci.low <= 0:
+    if yard.guesses(sweep.clean):
         message = (
             f"the score on undamaged {rows}, {sweep.clean.mean():.2f}, is not surely above guessing: "
             "a model that knows nothing loses nothing"

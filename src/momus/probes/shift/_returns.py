@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import special
 
 from momus.core.records import Caveat, Interval
 from momus.core.samples import NumpyArray
@@ -25,16 +26,29 @@ def drop_interval(
     before: NumpyArray, after: NumpyArray, episodes: Sequence[Episode], rng: np.random.Generator,
     *, level: float = 0.95, paired: bool = False,
 ) -> Interval:  # fmt: skip
-    """Bootstrap over episodes, widened by what no resampling sees; ``paired`` where both have the same seeds."""
+    """Bootstrap over episodes, widened by what no resampling sees; ``paired`` where both have the same seeds.
+
+    Few episodes resampled spread too little: distances are stretched by Student's factor over the normal one, which is
+    9 for two episodes, 1.3 for ten, 1.02 for a hundred.
+    """
     picks = rng.integers(0, len(before), (DRAWS, len(before)))
     others = picks if paired and len(after) == len(before) else rng.integers(0, len(after), (DRAWS, len(after)))
     means = before[picks].mean(axis=1)
     draws = (means - after[others].mean(axis=1)) / np.maximum(np.abs(means), 1e-9)
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     value, slack = drop(before, after), unseen(before, after, episodes, level)
+    stretch = _stretch(min(len(before), len(after)), level)
     return Interval(
-        low=min(float(low), value) - slack, high=max(float(high), value) + slack, level=level, method="bootstrap"
-    )
+        low=value - stretch * max(value - float(low), 0.0) - slack,
+        high=value + stretch * max(float(high) - value, 0.0) + slack,
+        level=level, method="bootstrap",
+    )  # fmt: skip
+
+
+def _stretch(n: int, level: float) -> float:
+    """Student's half-width over the bootstrap's for a mean of ``n``."""
+    tail = (1 + level) / 2
+    return float(special.stdtrit(n - 1, tail) / special.ndtri(tail) * np.sqrt(n / (n - 1)))
 
 
 def untrained(train: NumpyArray) -> list[Caveat]:

@@ -25,7 +25,7 @@ from momus.stats import intervals
     cost="at most 2 episodes x max_steps rows",
     tasks=("policy",),
     extra="rl",
-    version=3,
+    version=4,
 )
 def environment(target: Acts, trial: Trial, *, episodes: int = 100, max_steps: int = 1000) -> Measurement:
     """The share of its training return that a policy loses in the environment where it is used.

@@ -11,7 +11,12 @@ from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement
 from momus.core.samples import NumpyArray, Samples
 from momus.methods.two_trainings import apart, scores, train, unit_of_error
+from momus.probes.shift._skill import ignorant
 from momus.stats import intervals, multiple
+
+_Judged = tuple[
+    NumpyArray, NumpyArray, NumpyArray
+]  # scores on the rest of the past and on the block; labels of the first
 
 
 @probe(
@@ -23,6 +28,7 @@ from momus.stats import intervals, multiple
     cost="retrains at most blocks - first models; asks the target nothing",
     tasks=("classifier", "regressor"),
     times=True,
+    version=2,
 )
 def forward(
     target: Trains,
@@ -76,9 +82,10 @@ def forward(
         message = f"the budget ended after {len(found)} blocks"
         caveats.append(Caveat(code="budget-spent", message=message, blocks="pass"))
     level = multiple.simultaneous_level(0.95, len(found))
-    drops = {k: apart(*pair, level) for k, pair in found.items()}
+    drops = {k: apart(past, block, level) for k, (past, block, _) in found.items()}
     worst = max(drops, key=lambda k: drops[k].drop)
-    promised, met = (np.concatenate([pair[i] for pair in found.values()]) for i in (0, 1))
+    promised, met, past = (np.concatenate([judged[i] for judged in found.values()]) for i in (0, 1, 2))
+    caveats += ignorant(promised, past, target.info.task)
     total = apart(promised, met)
     figures = [
         Figure(name="mean_drop", value=total.drop, ci=total.ci, n=total.n, note="over all blocks"),
@@ -132,19 +139,14 @@ def _blocks(times: NumpyArray, blocks: int) -> list[NumpyArray]:
 
 
 def _measure(
-    target: Trains,
-    trial: Trial,
-    ordered: Samples,
-    parts: list[NumpyArray],
-    first: int,
-    held: float,
+    target: Trains, trial: Trial, ordered: Samples, parts: list[NumpyArray], first: int, held: float,
     rng: np.random.Generator,
-) -> tuple[dict[int, tuple[NumpyArray, NumpyArray]], list[NumpyArray], bool]:
+) -> tuple[dict[int, _Judged], list[NumpyArray], bool]:  # fmt: skip
     """Scores on the rest of the past and on each judged block; those of the oldest model on all later blocks; False at
     the end where the budget cut it short."""
     y = np.asarray(ordered.y)
     scale = unit_of_error(y, target.info.task)
-    found: dict[int, tuple[NumpyArray, NumpyArray]] = {}
+    found: dict[int, _Judged] = {}
     decay: list[NumpyArray] = []
     for k in range(first, len(parts)):
         trial.progress((k - first) / (len(parts) - first), f"block {k + 1} of {len(parts)}")
@@ -154,7 +156,7 @@ def _measure(
         except BudgetSpent:
             return found, decay, False
         judged = [scores(model, ordered.x[rows], y[rows], scale) for rows in (rest, parts[k])]
-        found[k] = (judged[0], judged[1])
+        found[k] = (judged[0], judged[1], y[rest])
         if k == first:
             decay = [scores(model, ordered.x[rows], y[rows], scale) for rows in parts[first:]]
     return found, decay, True
@@ -171,7 +173,7 @@ def _random_split(
     return past[~chosen[owner]], past[chosen[owner]]
 
 
-def _evidence(found: dict[int, tuple[NumpyArray, NumpyArray]], decay: list[NumpyArray]) -> list[Evidence]:
+def _evidence(found: dict[int, _Judged], decay: list[NumpyArray]) -> list[Evidence]:
     lines = []
     for name, i in (("promised by the past", 0), ("met in the block", 1)):
         spans = [intervals.mean(pair[i]) for pair in found.values()]
@@ -188,6 +190,8 @@ def _evidence(found: dict[int, tuple[NumpyArray, NumpyArray]], decay: list[Numpy
         start = min(found) + 1
         y = tuple(float(d.mean()) for d in decay)
         lines.append(Line(name="the oldest model", x=tuple(float(start + i) for i in range(len(y))), y=y, dashed=True))
-    rows = tuple((k + 1, len(b), round(float(a.mean()), 4), round(float(b.mean()), 4)) for k, (a, b) in found.items())
+    rows = tuple(
+        (k + 1, len(b), round(float(a.mean()), 4), round(float(b.mean()), 4)) for k, (a, b, _) in found.items()
+    )
     series = Series(title="Score block by block", x_label="block of time", y_label="mean score", lines=tuple(lines))
     return [series, Table(title="Blocks", columns=("block", "rows", "promised", "met"), rows=rows)]

@@ -11,6 +11,8 @@ from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement
 from momus.core.samples import NumpyArray
 from momus.methods.group_gaps import Gaps, gaps, group_labels
+from momus.methods.two_trainings import unit_of_error
+from momus.probes.shift._skill import ignorant
 from momus.stats import intervals, multiple
 
 BATCH = 4096
@@ -25,6 +27,7 @@ BATCH = 4096
     cost="n_test rows",
     tasks=("classifier", "regressor"),
     groups=True,
+    version=2,
 )
 def groups(target: Predicts, trial: Trial, *, least: int = 30, intersections: bool = False) -> Measurement:
     """How much worse the worst-served declared group fares than everybody together.
@@ -46,7 +49,7 @@ def groups(target: Predicts, trial: Trial, *, least: int = 30, intersections: bo
         One row for each test row; a spent budget leaves the rows predicted so far, in random order.
     A pass means little when
         A group was too small to be tested (caveat groups-untested), the labels are wrong more often for one group, or
-        the groups that matter were not declared.
+        the groups that matter were not declared. Never where the model only guesses (caveat chance-level).
     Source
         Sagawa et al. 2020 (arXiv:1911.08731), worst-group accuracy; Hardt et al. 2016 (arXiv:1610.02413), error rates
         by group; Newcombe 1998 for the intervals.
@@ -64,11 +67,11 @@ def groups(target: Predicts, trial: Trial, *, least: int = 30, intersections: bo
         message = f"the budget ended after {len(said)} of {len(test)} rows"
         caveats.append(Caveat(code="budget-spent", message=message, blocks="pass"))
     truth = np.asarray(done.y)
-    if target.info.task == "regressor":
-        errors = np.abs(said - truth)
-        score = -errors / max(float(errors.mean()) if len(errors) else 1.0, 1e-12)
-    else:
-        score = (said == truth).astype(float)
+    unit = unit_of_error(truth, target.info.task) if len(truth) else 1.0
+    score = (said == truth).astype(float) if unit is None else -np.abs(said - truth) / unit
+    caveats += ignorant(score, truth, target.info.task)
+    if unit is not None:
+        score = score / max(float(-score.mean()) if len(score) else 1.0, 1e-12)
     found = gaps(score, group_labels(done.groups, intersections=intersections), least=least)
     if found.untested:
         names = ", ".join(f"{name} ({n})" for name, n in found.untested[:8])

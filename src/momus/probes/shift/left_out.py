@@ -14,6 +14,7 @@ from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement
 from momus.core.samples import NumpyArray, Samples
 from momus.methods.group_gaps import group_labels
 from momus.methods.two_trainings import Cost, cost, scores, train, unit_of_error
+from momus.probes.shift._skill import ignorant
 from momus.stats import multiple
 
 
@@ -34,6 +35,7 @@ class _Group:
     cost="retrains 2 x min(groups, most) models; asks the target nothing",
     tasks=("classifier", "regressor"),
     groups=True,
+    version=2,
 )
 def left_out(
     target: Trains, trial: Trial, *, least: int = 30, most: int = 12, rows: int = 20_000, held: float = 0.3
@@ -73,7 +75,8 @@ def left_out(
         message = f"groups that are too small, or too many, stay untested: {names}"
         caveats.append(Caveat(code="groups-untested", message=message, blocks="pass"))
     groups = groups[:most]
-    found = _measure(target, trial, fit, ask, groups, rng)
+    found, doubts = _measure(target, trial, fit, ask, groups, rng)
+    caveats += doubts
     if len(found) < len(groups):
         message = f"the budget ended after {len(found)} of {len(groups)} groups"
         caveats.append(Caveat(code="budget-spent", message=message, blocks="pass" if found else "both"))
@@ -141,9 +144,11 @@ def _groups(fit: Samples, ask: Samples, least: int) -> tuple[list[_Group], list[
 
 def _measure(
     target: Trains, trial: Trial, fit: Samples, ask: Samples, groups: list[_Group], rng: np.random.Generator
-) -> dict[str, Cost]:
-    """The cost of never having seen each group. A spent budget leaves the groups done so far."""
+) -> tuple[dict[str, Cost], list[Caveat]]:
+    """The cost of never having seen each group, and whether those who saw it know anything. A spent budget leaves the
+    groups done so far."""
     found: dict[str, Cost] = {}
+    known: list[tuple[NumpyArray, NumpyArray]] = []
     level = multiple.simultaneous_level(0.95, max(1, len(groups)))
     y, truth = np.asarray(fit.y), np.asarray(ask.y)
     scale = unit_of_error(y, target.info.task)
@@ -161,7 +166,11 @@ def _measure(
         x, right = ask.x[group.held], truth[group.held]
         seen, unseen = (scores(m, x, right, scale) for m in models)
         found[group.name] = cost(seen, unseen, level)
-    return found
+        known.append((seen, right))
+    if not known:
+        return found, []
+    knew, labels = (np.concatenate(part) for part in zip(*known, strict=True))
+    return found, ignorant(knew, labels, target.info.task)
 
 
 def _evidence(found: dict[str, Cost], word: str) -> list[Evidence]:

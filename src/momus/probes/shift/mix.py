@@ -15,6 +15,7 @@ from momus.methods import operating_range
 from momus.methods.two_trainings import BATCH, unit_of_error
 from momus.methods.worst_mix import worst_mixes
 from momus.probes.shift import _mix
+from momus.probes.shift._skill import ignorant
 from momus.stats import intervals
 
 _SHARES = (0.5, 0.25, 0.1, 0.05)
@@ -29,6 +30,7 @@ _SHARES = (0.5, 0.25, 0.1, 0.05)
     cost="n_test rows",
     tasks=("classifier", "regressor"),
     declares=("tests.domain.columns",),
+    version=2,
 )
 def mix(target: Predicts, trial: Trial, *, share: float = 0.25, rows: int = 50_000, least: int = 30) -> Measurement:
     """What is lost when operation moves to the worst part of the conditions that the card says it is meant for.
@@ -68,6 +70,7 @@ def mix(target: Predicts, trial: Trial, *, share: float = 0.25, rows: int = 50_0
     inside = np.logical_and.reduce([_mix.inside(v, bins[name]) for name, v in known.items()])
     asked, score = _scores(target, trial, test, np.flatnonzero(inside), rng)
     caveats = _mix.untested(bins, {k: v[asked] for k, v in known.items()}, least)
+    caveats += ignorant(score, np.asarray(test.y)[asked], target.info.task)
     if len(asked) < inside.sum():
         message = f"the budget ended after {len(asked)} of {int(inside.sum())} rows"
         caveats.append(Caveat(code="budget-spent", message=message, blocks="pass"))

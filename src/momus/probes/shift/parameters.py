@@ -29,6 +29,7 @@ class Needs(Acts, Varies, Protocol):
     cost="at most (1 + values) episodes x max_steps rows",
     tasks=("policy",),
     extra="rl",
+    version=2,
 )
 def parameters(target: Needs, trial: Trial, *, episodes: int = 100, max_steps: int = 1000) -> Measurement:
     """The share of its training score that a policy loses at the worst value of any one parameter of its world.
