@@ -14,6 +14,7 @@ from momus.core.meter import Budget
 from momus.core.records import Measurement, Status
 from momus.core.samples import Samples
 from momus.judge import decide, default_limits
+from momus.methods.worst_mix import worst_mixes
 from momus.probes.shift.forward import forward
 from momus.probes.shift.groups import groups
 from momus.probes.shift.left_out import left_out
@@ -110,6 +111,19 @@ def test_a_group_that_nobody_else_explains_loses_everything(towns: Samples) -> N
     assert value_of(m, "seen[town=2]") == 1.0
 
 
+def test_both_trainings_have_equally_many_rows(towns: Samples) -> None:
+    """Otherwise a group would be charged for what fewer rows cost."""
+    sizes: list[int] = []
+
+    class Counts(Memory):
+        def retrain(self, x: Any, y: Any, *, seed: int) -> Memory:
+            sizes.append(len(x))
+            return super().retrain(x, y, seed=seed)
+
+    left_out(Counts(), train=towns, test=towns)
+    assert sizes == [400] * 6
+
+
 def test_a_regressor_loses_in_units_of_its_own_spread(towns: Samples) -> None:
     far = replace(towns, y=np.asarray(towns.y) * 30.0, classes=())
     m = left_out(Memory("regressor"), train=far, test=far)
@@ -155,6 +169,15 @@ def test_the_block_after_the_change_is_the_worst() -> None:
     assert m.scope["worst_block"] == 4
     assert m.value == 1.0
     assert value_of(m, "drop[block 3]") == 0.0
+
+
+def test_the_order_of_the_rows_in_the_file_does_not_matter() -> None:
+    n = 1200
+    world = rows(np.zeros(n), (np.arange(n) >= 900).astype(int), time=np.arange(float(n)))
+    mixed = world.take(np.random.default_rng(0).permutation(n))
+    for given in (world, mixed):
+        m = forward(Memory(), train=given, blocks=8)
+        assert (m.value, m.scope["worst_block"]) == (1.0, 7)
 
 
 def test_a_world_that_stays_promises_what_it_holds() -> None:
@@ -234,6 +257,14 @@ def test_the_worst_part_of_the_range_is_found(crowd: Samples) -> None:
     wrong = float((visits > 1).mean())
     assert m.value == pytest.approx((1 - wrong) - (1 - wrong / 0.25), abs=0.03)  # the worst quarter holds all errors
     assert "bins-untested" not in codes(m)
+
+
+def test_errors_by_chance_make_no_worst_part() -> None:
+    """The part is chosen by a model that has not seen its rows: what it learnt by heart must not count."""
+    rng = np.random.default_rng(0)
+    z, score = rng.normal(size=(600, 6)), (rng.random(600) < 0.7).astype(float)
+    (found,) = worst_mixes(z, score, (0.25,), rng)
+    assert found.gap.ci.low <= 0 <= found.gap.ci.high and abs(found.gap.gap) < 0.1
 
 
 def test_errors_outside_the_range_do_not_count(crowd: Samples) -> None:
