@@ -89,3 +89,9 @@ def test_columns_and_shares_that_do_not_exist() -> None:
         method.add(SETS["table"], RNG, column="c", amount=1)
     with pytest.raises(ValueError, match="share"):
         method.crop(SETS["image"], RNG, share=0.5)
+
+
+@pytest.mark.parametrize("expect", ["same", "different", "not_up", "not_down"])
+def test_no_number_before_or_after_breaks_every_relation(expect: str) -> None:
+    a, b = np.array([np.nan, 1.0, np.nan]), np.array([1.0, np.nan, np.nan])
+    assert method.broken(a, b, expect, 0.0, discrete=False)[0].all()

@@ -186,7 +186,7 @@ def broken(
     else:
         worse = change if expect == "not_up" else -change
         mask = worse > slack
-    lost = ~np.isfinite(b)
+    lost = ~(np.isfinite(a) & np.isfinite(b))
     return np.asarray(mask | lost), np.asarray(np.where(lost, np.inf, worse))
 
 

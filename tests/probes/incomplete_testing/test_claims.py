@@ -82,7 +82,8 @@ def test_dates_count_and_say_why() -> None:
     m = _run(line, test, [], dates=dates)
     assert m.figure("stale").value == 1 and any("2026-05-01" in c.message for c in m.caveats)
     assert decide(m, LIMIT).status.value == "fail"
-    assert decide(_run(line, test, [], dates={"ran": date(2026, 3, 1)}), LIMIT).status.value == "pass"
+    stated = [{"metric": "accuracy", "at_least": 0.5}]
+    assert decide(_run(line, test, stated, dates={"ran": date(2026, 3, 1)}), LIMIT).status.value == "pass"
 
 
 def test_a_limit_that_so_few_rows_cannot_meet_is_named() -> None:
@@ -141,6 +142,21 @@ def test_one_class_no_labels_one_row_and_no_budget_decide_nothing() -> None:
         _run(line, test, [], budget=Budget(queries=5)),
     ):
         assert decide(m, LIMIT).status.value == "inconclusive"
+
+
+@pytest.mark.parametrize("dates", [{}, {"pass_marks_fixed": "2026-01-01", "ran": "2026-02-01"}])
+def test_a_claim_that_nobody_made_is_no_pass(dates: dict[str, str]) -> None:
+    m = _run(*_setup(), [], dates=dates)
+    assert m.value == 0.0 and ("nothing-claimed", "pass") in {(c.code, c.blocks) for c in m.caveats}
+    found = decide(m, LIMIT)
+    assert found.status.value == "inconclusive" and "claims nothing" in found.reason
+
+
+def test_a_claim_that_no_row_speaks_of_says_nothing_of_rows_needed() -> None:
+    line, test = _setup()
+    m = _run(line, test, [{"metric": "accuracy", "at_least": 0.5, "where": {"site": "moon"}}])
+    table = next(e for e in m.evidence if isinstance(e, Table))
+    assert table.rows[0][1] == 0 and table.rows[0][6] == "-"
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 2.0])

@@ -145,3 +145,10 @@ def test_two_lonely_pictures_are_no_copies_of_each_other() -> None:
     train[0], test[0] = ramp, np.clip(0.6 * ramp + rng.integers(0, 130, ramp.shape), 0, 255)
     m = independence(_people()[0], train=Samples(train), test=Samples(test))
     assert m.figure("near_copies").value == 0.0
+
+
+def test_few_rows_tell_of_copies_only_and_do_not_pass() -> None:
+    nearest, train, test = _people()
+    m = independence(nearest, train=train.take(slice(0, 19)), test=test)
+    assert m.value == 0.0 and "few-rows" in {c.code for c in m.caveats}
+    assert decide(m, LIMIT).status.value == "inconclusive"

@@ -203,3 +203,12 @@ def test_one_row_no_labels_empty_texts_and_no_budget() -> None:
 def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ProbeError, match="n is"):
         _run(**options)
+
+
+@pytest.mark.parametrize("expect", ["same", "not_down"])
+def test_one_answer_to_everything_keeps_every_relation_and_passes_nothing(expect: str) -> None:
+    deaf = systems.Answers("deaf", _line()[0].info.classes, "table", lambda x: np.tile([0.3, 0.7], (len(x), 1)))
+    more = {"change": "add", "options": {"column": "income", "amount": 0.5}, "label": "class 1", "expect": expect}
+    m = _run(more, target=deaf)
+    assert m.value == 0.0 and [c.code for c in m.caveats] == ["constant-answer"]
+    assert decide(m, LIMIT).status.value == "inconclusive"

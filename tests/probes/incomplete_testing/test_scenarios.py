@@ -198,3 +198,43 @@ def test_many_scenarios_widen_the_interval_of_the_worst() -> None:
         _declared(empty, *[{"make": "gibberish", "expect": "payments", "name": str(i)} for i in range(5)]), prior=0.95
     )
     assert alone.value == among.value == 1.0 and among.ci.low < alone.ci.low
+
+
+def _of_mails(*p: float) -> systems.Answers:
+    """The same probabilities for every mail."""
+    return systems.Answers("deaf", ("payments", "travel"), "text", lambda x: np.tile(p, (len(x), 1)))
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_who_heeds_nothing_passes_nothing(labelled: bool) -> None:
+    mails = systems.mails(np.random.default_rng(0), 100)
+    mails = mails if labelled else replace(mails, y=None)
+    m = scenarios(_of_mails(0.55, 0.45), test=mails, context=_declared({"make": "empty", "expect": "abstain"}))
+    assert m.value == 0.0 and decide(m, LIMIT).status.value == "inconclusive"
+    assert [c.code for c in m.caveats] == ["constant-answer"]
+
+
+def test_who_is_wrong_on_ordinary_rows_passes_nothing() -> None:
+    mails = systems.mails(np.random.default_rng(0), 100)
+    m = scenarios(
+        systems.by_words("reader", 0.5),
+        test=replace(mails, y=1 - np.asarray(mails.y)),
+        context=_declared({"make": "empty", "expect": "abstain"}),
+    )
+    assert [c.code for c in m.caveats] == ["chance-level"] and decide(m, LIMIT).status.value == "inconclusive"
+
+
+def test_who_is_never_sure_does_not_abstain() -> None:
+    plain = systems.by_words("plain", 0.5)
+    timid = systems.Answers("timid", plain.info.classes, "text", lambda x: 0.45 + 0.1 * plain.probabilities(x))
+    mails, stated = systems.mails(np.random.default_rng(0), 100), _declared({"make": "empty", "expect": "abstain"})
+    m = scenarios(timid, test=mails, context=stated)
+    assert m.value == 0.0 and [c.code for c in m.caveats] == ["never-confident"]
+    assert decide(m, LIMIT).status.value == "inconclusive"
+    assert decide(scenarios(timid, test=mails, context=stated, confident=0.52), LIMIT).status.value == "pass"
+
+
+def test_many_cases_of_few_rows_are_few_cases() -> None:
+    mails = systems.mails(np.random.default_rng(0), 9)
+    m = scenarios(systems.by_words("r", 0.5), test=mails, context=_declared({"make": "empty", "expect": "abstain"}))
+    assert "few-sources" in {c.code for c in m.caveats} and decide(m, LIMIT).status.value == "inconclusive"

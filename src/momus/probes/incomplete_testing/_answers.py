@@ -35,6 +35,11 @@ class Answered:
         return len(self.said)
 
     @property
+    def abstained_in_doubt(self) -> bool:
+        """Whether some case was answered, with so little confidence that it counts as abstained from."""
+        return self.cases.expect == "abstain" and bool(((self.said >= 0) & ~self.wrong).any())
+
+    @property
     def figure(self) -> Figure:
         hits, expect = int(self.wrong.sum()), self.cases.expect
         word = "wrong" if self.counts else "confident" if expect == "abstain" else "misread"

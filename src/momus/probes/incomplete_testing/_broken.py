@@ -85,7 +85,7 @@ def _pairs(pairs: Sequence[tuple[Outcome, int]], test: Samples, classes: Sequenc
 
 
 def _said(o: Outcome, answer: float, classes: Sequence[str]) -> str:
-    if o.relation.expect in ("same", "different") and classes and float(answer) == int(answer) < len(classes):
+    if o.relation.expect in ("same", "different") and classes and answer in range(len(classes)):
         return str(classes[int(answer)])
     of = f"{classes[o.relation.label]} " if 0 <= o.relation.label < len(classes) else ""
     return f"{of}{answer:.4g}"

@@ -82,7 +82,7 @@ def evidence(rulings: Sequence[method.Ruling], datings: Sequence[method.Dated], 
             words.get(r.state, r.state),
             float(f"{r.p_backed:.2g}"),
             "-" if r.least is None else f"{r.least:,}",
-            "no number would do" if r.needed is None else f"{r.needed:,}",
+            "-" if not r.claim.n else "no number would do" if r.needed is None else f"{r.needed:,}",
         )
         for r in rulings
     )

@@ -34,7 +34,8 @@ def claims(target: Predicts, trial: Trial, *, alpha: float = 0.05) -> Measuremen
         Every claim of the card (``tests.claims``) against the test rows it speaks of, by an exact binomial test with
         Holm's adjustment for the number of claims; and what the dates on the card say: pass marks fixed before the
         tests, tests since the last change, data and tests no older than ``max_age_days``. Where the card claims
-        nothing, one claim that every model makes: to be better than the same answer for everybody.
+        nothing, one claim that every model makes: to be better than the same answer for everybody. It can fail, but no
+        pass comes of a claim that nobody made.
     Why it matters
         "99 %" after thirty rows is a hope. A claim that the test could not have refuted was not tested, and a pass mark
         that was set after the result is none.
@@ -100,8 +101,8 @@ def claims(target: Predicts, trial: Trial, *, alpha: float = 0.05) -> Measuremen
         for gap in _out_of_reach(trial)
     ]
     if not declared:
-        message = "the card claims nothing, so only what every model claims was tested: to beat one answer for all"
-        caveats.append(Caveat(code="nothing-claimed", message=message, blocks="none"))
+        message = "the card claims nothing (tests.claims): only that the model beats one answer for all was tested"
+        caveats.append(Caveat(code="nothing-claimed", message=message, blocks="pass"))
     scope = {"claims": len(declared), "dates": len(told)}
     return trial.measurement(
         value,

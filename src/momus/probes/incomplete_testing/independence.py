@@ -13,6 +13,7 @@ from momus.core.meter import Meter
 from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement, Scalar
 from momus.core.samples import NumpyArray, Samples
+from momus.methods.duplicates import LEAST_TRAIN
 from momus.methods.hygiene import split_facts
 from momus.probes.incomplete_testing import _pairs
 from momus.stats import intervals, roc
@@ -85,6 +86,9 @@ def independence(
     site = str((trial.context.get("domain") or {}).get("site") or "")
     facts, caveats = split_facts(train, test, site)
     figures += facts
+    if min(len(train), len(test)) < LEAST_TRAIN:
+        message = f"among {len(train)} training and {len(test)} test rows only word for word copies can be told"
+        caveats.append(Caveat(code="few-rows", message=message, blocks="pass"))
     worth, more = _worth(target, trial, part, found.dependent)
     evidence: list[Evidence] = [*_pairs.evidence(found, part, train)]
     scope: dict[str, Scalar] = {"rows": len(part), "train": len(train), "compared_by": found.how}

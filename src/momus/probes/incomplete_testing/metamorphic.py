@@ -16,7 +16,7 @@ from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement,
 from momus.core.samples import NumpyArray
 from momus.methods import metamorphic as method
 from momus.methods.scenarios import modality
-from momus.probes.incomplete_testing import _broken
+from momus.probes.incomplete_testing import _broken, _heed
 from momus.probes.incomplete_testing._relations import Relation, build
 from momus.stats import intervals, multiple
 
@@ -102,6 +102,8 @@ def metamorphic(target: Predicts, trial: Trial, *, n: int = 400, allowed: float 
     if spent:
         message = f"the budget ended after {len(done)} of {len(made)} relations"
         caveats.append(Caveat(code="budget-spent", message=message, blocks="pass"))
+    if told:
+        caveats += _heed.constant(np.stack([o.before for o in told], axis=1))
     if not told:
         caveats.append(Caveat(code="nothing-tested", message="no relation could be tested", blocks="both"))
     scope: dict[str, Scalar] = {"declared": len(declared), "relations": len(told)}

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from momus.core.capabilities import Predicts, Probabilities, missing, to_numpy
-from momus.core.errors import BudgetSpent, ProbeError, TargetError
+from momus.core.capabilities import Predicts, Probabilities, missing
+from momus.core.errors import BudgetSpent, ProbeError
 from momus.core.meter import Meter
 from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement, Scalar
-from momus.core.samples import NumpyArray
 from momus.methods.scenarios import Stock
-from momus.probes.incomplete_testing import _answers
+from momus.probes.incomplete_testing import _answers, _asked
 from momus.probes.incomplete_testing._answers import Answered
 from momus.probes.incomplete_testing._cases import CONTROL, Broken, Cases, build
 from momus.stats import intervals
 
-BATCH = 128
+LEAST_SOURCES = 10  # rows or cut-outs from which cases are made; of fewer every case is a copy of few
 
 
 @probe(
@@ -53,7 +50,7 @@ def scenarios(target: Predicts, trial: Trial, *, n: int = 60, confident: float =
     Raises
         ProbeError for an unknown maker, option or expected class. A user's maker that fails leaves its scenario out.
     Cost
-        n rows a scenario, and n for the ordinary error.
+        n rows a scenario, n for the ordinary error, and n where abstaining is asked for.
     A pass means little when
         The composed cases look unlike the real ones (look at them), or the scenario that will happen is not declared.
     Source
@@ -75,11 +72,13 @@ def scenarios(target: Predicts, trial: Trial, *, n: int = 60, confident: float =
     asks_confidence = not missing(bare, Probabilities)
     answered: list[Answered] = []
     ordinary: Figure | None = None
+    heeds: list[Caveat] = []
     spent = False
     try:
-        ordinary = _ordinary(target, trial, n)
+        abstain = asks_confidence and any(c.counts and c.expect == "abstain" for c in made)
+        ordinary, heeds = _asked.ordinary(target, test.sample(max(n, 200), trial.rng), n, bar if abstain else None)
         for done, cases in enumerate(made):
-            answered.append(_answered(target, cases, bar, asks_confidence))
+            answered.append(_asked.answered(target, cases, bar, asks_confidence))
             trial.progress((done + 1) / len(made), cases.name)
     except BudgetSpent:
         spent = True
@@ -87,7 +86,13 @@ def scenarios(target: Predicts, trial: Trial, *, n: int = 60, confident: float =
     value, ci = worst(counted)
     figures = [] if ordinary is None else [ordinary]
     figures += [a.figure for a in answered]
-    caveats = _caveats(answered, counted, broken, spent, made)
+    sources = len(test if stock.objects is None else stock.objects)
+    doubts = any(a.abstained_in_doubt for a in counted)  # refusing is no doubt
+    caveats = [c for c in heeds if doubts or c.code != "never-confident"]
+    caveats += _caveats(answered, counted, broken, spent, made)
+    if sources < LEAST_SOURCES:
+        message = f"all cases are made from {sources} rows or objects: they are {sources} cases, shown many times"
+        caveats.append(Caveat(code="few-sources", message=message, blocks="pass"))
     scope: dict[str, Scalar] = {"declared": len(stated), "scenarios": len(answered), "confident": round(bar, 4)}
     return trial.measurement(
         value,
@@ -113,56 +118,6 @@ def worst(counted: Sequence[Answered]) -> tuple[float, Interval]:
     each = [intervals.wilson(int(a.wrong.sum()), a.n, level) for a in counted]
     low, high = max(i.low for i in each), max(i.high for i in each)
     return max(float(a.wrong.mean()) for a in counted), Interval(low=low, high=high, method="wilson, simultaneous")
-
-
-def _ordinary(target: Predicts, trial: Trial, n: int) -> Figure | None:
-    """The error on as many ordinary test rows, to read the scenarios by."""
-    part = trial.samples("test").sample(max(n, 200), trial.rng)
-    if part.y is None:
-        return None
-    wrong = int((_predict(target, part.x) != np.asarray(part.y)).sum())
-    return Figure(name="ordinary_error", value=wrong / len(part), ci=intervals.wilson(wrong, len(part)), n=len(part))
-
-
-def _answered(target: Predicts, cases: Cases, bar: float, asks_confidence: bool) -> Answered:
-    """Ask about one scenario. Inputs that the target refuses are answered -1 with confidence 0."""
-    said, sure = _refusing(target, cases.x, probabilities=asks_confidence and cases.expect == "abstain")
-    if cases.expect == "abstain":
-        wrong = np.zeros(len(said), dtype=bool) if sure is None else sure > bar
-    else:
-        wrong = said != (np.asarray(cases.y) if cases.expect == "label" else _index(target, cases.expect))
-    known = cases.expect != "abstain" or sure is not None
-    return Answered(cases, said, sure, np.asarray(wrong), cases.counts and known, known)
-
-
-def _index(target: Predicts, name: str) -> int:
-    classes = [str(c) for c in target.info.classes]
-    if name not in classes:
-        raise ProbeError(f"the model has no class '{name}'", hint=f"Its classes: {', '.join(classes[:8])}")
-    return classes.index(name)
-
-
-def _refusing(target: Predicts, x: NumpyArray, *, probabilities: bool) -> tuple[NumpyArray, NumpyArray | None]:
-    """Answers and confidences; where a batch is refused its rows are asked one by one."""
-    said, sure = np.full(len(x), -1), np.zeros(len(x))
-    parts = [np.arange(i, min(i + BATCH, len(x))) for i in range(0, len(x), BATCH)]
-    while parts:
-        rows = parts.pop(0)
-        try:
-            if probabilities:
-                p = to_numpy(target.probabilities(target.encode(x[rows])))  # type: ignore[attr-defined]
-                p = np.where(np.isfinite(p).all(axis=1, keepdims=True), p, 0.0)
-                said[rows], sure[rows] = np.where(p.max(axis=1) > 0, p.argmax(axis=1), -1), p.max(axis=1)
-            else:
-                said[rows] = _predict(target, x[rows])
-        except TargetError:
-            parts += [rows[i : i + 1] for i in range(len(rows))] if len(rows) > 1 else []
-    return said, sure if probabilities else None
-
-
-def _predict(target: Predicts, x: NumpyArray) -> NumpyArray:
-    parts = [to_numpy(target.predict(target.encode(x[i : i + BATCH]))) for i in range(0, len(x), BATCH)]
-    return np.concatenate(parts)
 
 
 def _caveats(

@@ -74,7 +74,7 @@ def _parts(stock: Stock) -> tuple[Any, Any]:
 def _case(name: str, faulty: bool, target: Any, stock: Stock, stated: Any, held_out: bool = False) -> Case:
     given = {"test": stock.test, "objects": stock.objects, "backgrounds": stock.backgrounds}
     data = {role: s for role, s in given.items() if s is not None}
-    options = {} if stated else {"n": 150}
+    options = {"n": 150} if held_out else {}
     return Case(name, faulty, target, data, options, context=_context(stated), held_out=held_out)
 
 
