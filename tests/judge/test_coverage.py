@@ -83,6 +83,15 @@ def test_unintentional_modes_rate_by_what_was_lost() -> None:
     assert shift(0.9).rank >= shift(0.25).rank
 
 
+def test_an_unbacked_claim_is_no_performance_lost() -> None:
+    found = finding(1.0, 1.0, "incomplete_testing")
+    assert found.measurement is not None
+    claim = found.model_copy(update={"measurement": found.measurement.model_copy(update={"metric": "unbacked_claims"})})
+    lost, unbacked = (rate(f, {"use.safety": True}) for f in (found, claim))
+    assert lost is not None and unbacked is not None
+    assert (lost.severity, unbacked.severity) == (Severity.CRITICAL, Severity.IMPORTANT)
+
+
 def test_status_words_are_those_of_the_findings() -> None:
     assert {s.value for s in Status} == {"fail", "pass", "inconclusive", "error"}
 

@@ -223,6 +223,16 @@ def test_our_extension(facts, degradation, severity) -> None:
         assert "our extension" in verdict.reasons[0]
 
 
+@pytest.mark.parametrize("metric", BAR.testing_metrics)
+def test_a_hole_in_the_testing_is_slight_at_most(metric) -> None:
+    facts = BENIGN | {"use.safety": True}
+    whole = level("M17", facts, degradation=1.0, metric=metric)
+    assert whole.severity is Severity.IMPORTANT and whole.row == "OURS-critical-slight"
+    assert "nothing is known to be lost" in " ".join(whole.reasons)
+    assert level("M17", facts, degradation=0.01, metric=metric).severity is Severity.LOW
+    assert level("M17", facts, degradation=1.0, metric="scenario_errors").severity is Severity.CRITICAL
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_degradation_is_a_share(share) -> None:
     with pytest.raises(TaxonomyError, match="not a share"):

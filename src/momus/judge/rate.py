@@ -15,7 +15,9 @@ def rate(finding: Finding, facts: Mapping[str, object], moves: Iterable[Move] = 
     """
     if finding.status is not Status.FAIL or finding.measurement is None:
         return None
-    verdict = level(finding.mode, facts, degradation=_degradation(finding.measurement))
+    verdict = level(
+        finding.mode, facts, degradation=_degradation(finding.measurement), metric=finding.measurement.metric
+    )
     severity, reasons = moved(verdict.severity, moves)
     return Rating(
         mode=finding.mode,

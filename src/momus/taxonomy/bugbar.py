@@ -77,18 +77,20 @@ def level(
     facts: Mapping[str, object],
     *,
     degradation: float | None = None,
+    metric: str = "",
     variant: str | None = None,
 ) -> BugbarVerdict:
     """The severity of ``mode`` for a system with ``facts``.
 
     ``mode`` is an id or slug. ``facts`` maps dotted keys to values; a missing key or None is unknown. ``degradation``
-    is the share of performance lost, 0 to 1, and counts for M12 to M17 only; not measured counts as severe.
+    is the share of performance lost, 0 to 1, and counts for M12 to M17 only; not measured counts as severe. ``metric``
+    is what was measured: a share of the testing that was amiss is no performance lost, and counts as slight at most.
     ``variant`` (a row id such as ``TM-1c``) restricts M01 to M11 to one row of the threat-modelling page; by default
     the worst row that is not ruled out is taken.
     """
     found, bar = load().mode(mode), load().bugbar
     if not found.intentional:
-        return _extension(bar, found.id, facts, degradation)
+        return _extension(bar, found.id, facts, degradation, metric)
     rows = [r for r in bar.of(found.id, "threat-modelling") if variant in (None, r.id)]
     if not rows:
         known = ", ".join(r.id for r in bar.of(found.id, "threat-modelling"))
@@ -245,7 +247,9 @@ def _keys(steps: Iterable[BarContext], facts: Mapping[str, object]) -> str:
     return ", ".join(_unknown([c for s in steps for c in s.when_all], facts))
 
 
-def _extension(bar: BugBar, mode_id: str, facts: Mapping[str, object], degradation: float | None) -> BugbarVerdict:
+def _extension(
+    bar: BugBar, mode_id: str, facts: Mapping[str, object], degradation: float | None, metric: str
+) -> BugbarVerdict:
     """M12 to M17: tier of the context by band of the measured degradation. Ours; no source rates these modes."""
     if degradation is not None and not 0.0 <= degradation <= 1.0:
         raise TaxonomyError(f"degradation {degradation} is not a share", hint="Give the share lost, from 0 to 1")
@@ -262,6 +266,10 @@ def _extension(bar: BugBar, mode_id: str, facts: Mapping[str, object], degradati
         reasons.append(f"degradation not measured, counted as {band.id}")
     else:
         reasons.append(f"degradation {degradation:.3g} is {band.id} ({band.bound:g} or more)")
+    if metric in bar.testing_metrics:
+        band = min(band, next(b for b in bar.bands if b.id == bar.testing_band), key=lambda b: b.bound)
+        told = "a share of the testing, not of performance: nothing is known to be lost"
+        reasons[-1] = f"{told}, so {degradation or 0:.3g} counts as {band.id}"
     row = f"OURS-{tier.id}-{band.id}"
     variant = f"{band.id} degradation, {tier.id} context"
     return BugbarVerdict(mode_id, Severity(band.levels[tier.id]), row, "ours", variant, tuple(reasons), None, missing)

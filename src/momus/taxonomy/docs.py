@@ -200,6 +200,9 @@ def _severity(tax: Taxonomy) -> Iterator[str]:
         ),
     )
     yield from ("## Our extension: M12 to M17", "", "What is at stake, by the share of performance lost.", "")
+    named = ", ".join(f"`{m}`" for m in bar.testing_metrics)
+    yield f"Shares of the testing ({named}) count as {bar.testing_band} at most: nothing is known to be lost yet."
+    yield ""
     yield from _table(
         ("tier", "when any holds", "means", *(f"{b.id}, from {b.bound:.0%}" for b in bar.bands)),
         ((t.id, ", ".join(t.when_any) or "otherwise", t.text, *(b.levels[t.id] for b in bar.bands)) for t in bar.tiers),

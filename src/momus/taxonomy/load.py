@@ -131,6 +131,8 @@ class Taxonomy:
             contexts=tuple(build(BarContext, r, f"bugbar.toml: context {i}") for i, r in enumerate(raw["context"], 1)),
             tiers=tuple(build(BarTier, r, f"bugbar.toml: tier {i}") for i, r in enumerate(raw["tier"], 1)),
             bands=tuple(_band(r) for r in raw["band"]),
+            testing_metrics=tuple(raw["testing_metrics"]),
+            testing_band=raw["testing_band"],
         )
 
     @cached_property

@@ -260,7 +260,8 @@ class BarBand:
 
 @dataclass(frozen=True)
 class BugBar:
-    """The whole decision table."""
+    """The whole decision table. ``testing_metrics`` are shares of the testing, whose band is ``testing_band`` at most:
+    what nobody tested is not known to be lost."""
 
     levels: tuple[str, ...]
     sources: tuple[BarSource, ...]
@@ -268,6 +269,8 @@ class BugBar:
     contexts: tuple[BarContext, ...]
     tiers: tuple[BarTier, ...]
     bands: tuple[BarBand, ...] = field(default=())
+    testing_metrics: tuple[str, ...] = ()
+    testing_band: str = ""
 
     def of(self, mode_id: str, source: str | None = None) -> tuple[BarRow, ...]:
         """The rows of one mode, all sources or one."""
