@@ -115,6 +115,21 @@ def test_few_rows_no_labels_and_no_budget_decide_nothing(line, n: int) -> None: 
     assert [c.code for c in poor.caveats] == ["budget-spent"] and poor.cost.queries <= 100
 
 
+def test_one_row_many_times_and_one_class_prove_nothing(line) -> None:  # type: ignore[no-untyped-def]
+    rng = np.random.default_rng(3)
+    test, current = machines(800, rng), machines(800, rng)
+    for sets in (
+        {"test": test.take(np.arange(800) % 3), "current": current},
+        {"test": test, "current": current.take(np.zeros(800, dtype=int))},
+    ):
+        m = harm(line, **sets)
+        assert decide(m, LIMIT).status.value == "inconclusive" and "different inputs" in str(m.caveats)
+    m = harm(line, test=test.take(np.asarray(test.y) == 1), current=current)
+    assert decide(m, LIMIT).status.value != "pass" and "carry one label" in str(m.caveats)
+    with pytest.raises(ProbeError, match="rows is -1"):
+        harm(line, test=test, current=current, rows=-1)
+
+
 def test_odd_sets(line) -> None:  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(9)
     test, current = machines(400, rng), machines(300, rng)

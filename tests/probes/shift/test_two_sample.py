@@ -106,6 +106,23 @@ def test_images_that_get_dark() -> None:
     assert m.value > 0.9
 
 
+def test_current_rows_without_labels_are_compared_by_their_inputs() -> None:
+    rng = np.random.default_rng(0)
+    before, after = people(2000, rng), people(2000, rng)
+    moved = replace(after, x=after.x + np.array([0, 0, 3.0, 0, 0, 0, 0, 0]), y=None)
+    model = fitted(LogisticRegression(), before, "line")
+    m = two_sample(model, train=before, test=moved)
+    assert m.value > 0.3 and "labels on one side only" in str(m.caveats)
+    assert not [f for f in m.figures if f.name in ("label_shift", "accuracy_change")]
+
+
+@pytest.mark.parametrize("rows", [0, -1])
+def test_no_rows_asked_for(rows: int) -> None:
+    data = people(100, np.random.default_rng(0))
+    with pytest.raises(ProbeError, match="rows is"):
+        two_sample(fitted(LogisticRegression(), data, "line"), train=data, test=data, rows=rows)
+
+
 def test_other_columns_are_an_error() -> None:
     rng = np.random.default_rng(7)
     train = people(100, rng)

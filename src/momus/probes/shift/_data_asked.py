@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from momus.core.capabilities import Predicts, Probabilities, missing, to_numpy
+from momus.core.errors import ProbeError
 from momus.core.meter import Meter
 from momus.core.probe import Trial
 from momus.core.records import Caveat
@@ -17,6 +18,7 @@ from momus.probes.shift._data_joint import same_rows
 
 LEAST = 50  # labelled rows, and half as many current ones, below which nothing is estimated
 BATCH = 4096
+DIFFERENT = 10  # inputs that must differ on each side: the same row again and again is one row
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Asked:
 
 def parts(trial: Trial, rows: int) -> tuple[Samples, Samples, list[Caveat]]:
     """Labelled and current rows, one per person, at most ``rows`` of each, and why they may not do."""
+    if rows < 1:
+        raise ProbeError(f"rows is {rows}", hint="Give the number of rows, 1 or more")
     rng, made = trial.rng, []
     for role in ("test", "current"):
         whole = trial.samples(role)
@@ -79,7 +83,24 @@ def asked(target: Predicts, test: Samples, current: Samples, trial: Trial) -> tu
     sure = _sure(outputs, confident, rows, said)
     both = [np.concatenate([s, r], axis=1) for s, r in zip(sure, rows, strict=True)]
     ratio = density_ratio(both[0], both[1], rng)
-    return Asked(test, current, wrong[0], wrong[1], outputs, confident, rows, ratio, sure), same_rows(test, current)
+    return Asked(test, current, wrong[0], wrong[1], outputs, confident, rows, ratio, sure), [
+        *same_rows(test, current),
+        *_poor(test, current, target.info.task),
+    ]
+
+
+def _poor(test: Samples, current: Samples, task: str) -> list[Caveat]:
+    """Sets that say less than their size promises: one row many times, labelled rows of one class."""
+    found = []
+    for word, samples in (("labelled", test), ("current", current)):
+        different = len(np.unique(describe.row_keys(replace(samples, y=None))))
+        if different < DIFFERENT:
+            message = f"the {len(samples)} {word} rows hold {different} different inputs"
+            found.append(Caveat(code="few-inputs", message=message, blocks="both"))
+    if task == "classifier" and len(np.unique(np.asarray(test.y))) < 2:
+        message = "all labelled rows carry one label: of the errors in other classes they tell nothing"
+        found.append(Caveat(code="one-class", message=message, blocks="pass"))
+    return found
 
 
 def _sure(

@@ -46,7 +46,7 @@ def cause(target: Predicts, trial: Trial, *, rows: int = 5000) -> Measurement:
         outside_share. Scope: supported, the explanations that the rows do not rule out. Without labels in the current
         rows the reading is inconclusive: inputs_p and classes_p are still told, the relation cannot be.
     Raises
-        ProbeError when the two sets have different columns; TargetError from the target's predictions.
+        ProbeError when the columns differ or rows is below 1; TargetError from the target's predictions.
     Cost
         The rows asked, and some thirty fits of small models.
     A pass means little when

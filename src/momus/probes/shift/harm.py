@@ -44,7 +44,7 @@ def harm(target: Predicts, trial: Trial, *, rows: int = 5000, labels: bool = Tru
         estimate_holds (1 where the estimate's interval reaches the truth's). Scope: judged_by, carried_by (the column
         whose return would undo most of it).
     Raises
-        ProbeError when the two sets have different columns; TargetError from the target's predictions.
+        ProbeError when the columns differ or rows is below 1; TargetError from the target's predictions.
     Cost
         The rows asked, four fits of a small classifier and five of a calibration.
     A pass means little when

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from momus.core.capabilities import Predicts, Target, missing, to_numpy
@@ -54,7 +56,7 @@ def two_sample(
         accuracy in both sets. Roles: reference falls back to train, current to test. Columns of images, texts and
         sound are summary statistics; the joint tests see an embedding (random patches, hashed letters, log-mel).
     Raises
-        ProbeError when the two sets have different columns, or looks is below 1.
+        ProbeError when the two sets have different columns, or looks or rows is below 1.
     Cost
         O(rows x columns log rows); predictions of both sets where the target predicts.
     A pass means little when
@@ -67,12 +69,17 @@ def two_sample(
     """
     if looks < 1:
         raise ProbeError(f"looks is {looks}", hint="Give the number of batches, 1 or more")
+    if rows < 1:
+        raise ProbeError(f"rows is {rows}", hint="Give the number of rows, 1 or more")
     rng = trial.rng
     sides = []
     for role, fallback in (("reference", "train"), ("current", "test")):
         whole = trial.samples(role if role in trial.data else fallback)
         sides.append(whole.take(describe.one_row_per_id(whole, rng)).sample(rows, rng))
     before, after = sides
+    one_sided = (before.y is None) != (after.y is None)
+    if one_sided:  # current rows seldom have labels yet; the inputs can be compared all the same
+        before, after = replace(before, y=None), replace(after, y=None)
     n, m = len(before), len(after)
     if min(n, m) < 20:
         message = f"{n} reference rows and {m} current rows are too few to compare"
@@ -86,7 +93,8 @@ def two_sample(
     detectable = tests.least_detectable(n, m, len(shift.columns))
     note = f"{tests.as_standard_deviations(detectable):.2f} standard deviations of a normal column's mean"
     together, hidden = joint(before, after, rng, permutations)
-    caveats = same_rows(before, after) + (hidden if shift.ci.low <= JOINT else [])
+    unlabelled = Caveat(code="no-labels", message="labels on one side only: their mix is not compared", blocks="none")
+    caveats = [unlabelled] * one_sided + same_rows(before, after) + (hidden if shift.ci.low <= JOINT else [])
     figures = [
         Figure(name="columns_moved", value=len(shift.moved), n=len(shift.columns), note="Holm at 5 %"),
         Figure(name="columns_moved_bh", value=sum(c.q <= 0.05 for c in shift.columns), n=len(shift.columns)),
