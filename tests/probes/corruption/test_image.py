@@ -119,6 +119,11 @@ def test_a_model_always_wrong_retains_nothing_and_decides_nothing() -> None:
     assert any(c.blocks == "both" for c in m.caveats)
 
 
+def test_few_pictures_that_agree_decide_nothing() -> None:
+    m = probe_(model(bright), test=two_tones().take(slice(0, 7)), severities=1, corruptions="brightness")
+    assert ("few-pictures", "both") in {(c.code, c.blocks) for c in m.caveats}
+
+
 def test_subsets_agree_with_the_full_sweep() -> None:
     target, data = made()[0].target, {"test": made()[0].data["test"].take(slice(40))}
     full = probe_(target, **data)

@@ -141,6 +141,13 @@ def test_pictures_without_a_flip_still_leave_doubt() -> None:
     assert m.value == 0.0 and m.ci.high > 0.3
 
 
+def test_few_pictures_that_agree_decide_nothing() -> None:
+    case = made()[1]
+    some = replace(case.data["test"].take(slice(2, 5)), y=None)
+    m = probe_(case.target, test=some, perturbations="tilt,brightness")
+    assert ("few-pictures", "both") in {(c.code, c.blocks) for c in m.caveats}
+
+
 @pytest.mark.parametrize("rows", [0, 11, 12, 300, 384, 400, 900])
 def test_a_budget_that_ends_keeps_whole_films_only(rows: int) -> None:
     names = "tilt,brightness"

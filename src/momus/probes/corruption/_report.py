@@ -19,6 +19,7 @@ from momus.stats import intervals
 Damage = Callable[[NumpyArray, str, int], NumpyArray]
 _LOOKED_AT = 16  # pictures among which the shown one is picked
 _DRAWS = 1000
+LEAST_PICTURES = 8
 COLLAPSED = 0.5  # accuracy kept under one corruption below which a mean over many must not pass
 
 
@@ -99,6 +100,14 @@ def _normalised(wrong: Mapping[str, NumpyArray], clean_wrong: NumpyArray, rng: n
     gap = [(wrong[c] - clean_wrong) / (score.ALEXNET[c] - score.ALEXNET_CLEAN) for c in NAMES]
     note = "percent, AlexNet is 100; corrupted in memory, not the published files"
     return [_mean("mce", own, rng, note), _mean("relative_mce", 100 * np.mean(gap, axis=0), rng, note)]
+
+
+def few_caveats(n: int) -> list[Caveat]:
+    """So few pictures may agree by chance, and then neither resampling them nor their spread sees any doubt."""
+    if n >= LEAST_PICTURES:
+        return []
+    message = f"{n} pictures are too few for an interval: fewer than {LEAST_PICTURES} may agree by chance"
+    return [Caveat(code="few-pictures", message=message, blocks="both")]
 
 
 def chance_caveats(clean: NumpyArray, y: NumpyArray) -> list[Caveat]:

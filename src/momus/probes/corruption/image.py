@@ -174,7 +174,8 @@ def _again(trial: Trial) -> _report.Damage:
 
 def _caveats(sweep: Sweep, unknown: Sequence[str]) -> list[Caveat]:
     names, levels = sweep.plan.names, sweep.plan.levels
-    caveats = _report.chance_caveats(sweep.clean, sweep.y) + _report.collapses(sweep.clean, sweep.right, sweep.plan)
+    caveats = _report.few_caveats(len(sweep.y)) + _report.chance_caveats(sweep.clean, sweep.y)
+    caveats += _report.collapses(sweep.clean, sweep.right, sweep.plan)
     if unknown:
         message = f"declared on the card, but no corruption of pictures: {', '.join(unknown)}"
         caveats.append(Caveat(code="not-applicable", message=message, blocks="none"))

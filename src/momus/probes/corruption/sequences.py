@@ -165,7 +165,7 @@ def _again(trial: Trial, pictures: NumpyArray) -> _films.Again:
 
 
 def _caveats(shown: Shown) -> list[Caveat]:
-    caveats = []
+    caveats = _report.few_caveats(len(shown.pictures))
     if shown.y is not None:
         caveats += _report.chance_caveats(shown.clean == shown.y, shown.y)
     if len(np.unique(shown.clean)) == 1:
