@@ -43,8 +43,3 @@ def test_swapped_references_are_told_from_errors() -> None:
 def test_nobody_reads_that_fast() -> None:
     wanted = ["a few words", "x" * 200, ""]
     assert unspeakable(wanted, np.array([2.0, 2.0, 2.0])).tolist() == [False, True, True]
-
-
-def test_every_answer_against_every_reference() -> None:
-    m = mining_texts.matrix(["a b", "c d"], ["a b", "c x"])
-    np.testing.assert_allclose(m, [[0, 1], [1, 0.5]])

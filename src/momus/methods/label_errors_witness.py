@@ -15,7 +15,6 @@ from momus.core.samples import NumpyArray, Samples
 from momus.methods import embedding, label_errors
 
 LABEL, MODEL, UNCLEAR = 0, 1, 2
-VERDICTS = ("label doubtful", "model error", "unclear")
 FOLDS = 3
 MOST = 6_000  # rows that a witness learns from
 NEAR = 15  # neighbours asked
@@ -93,6 +92,22 @@ def verdicts(evidence: NumpyArray, labels: NumpyArray, said: NumpyArray) -> tupl
     return np.where(doubtful, LABEL, np.where(backed, MODEL, UNCLEAR)), found
 
 
+def judged(
+    own: NumpyArray | None, others: Sequence[NumpyArray], labels: NumpyArray, said: NumpyArray
+) -> tuple[NumpyArray, label_errors.Joint, NumpyArray]:
+    """(codes (n,), joint, mean evidence (n, k)) of all witnesses together, one (n, k) array each; at least one.
+
+    Where ``own``, which learned from these labels alone, takes the label's side against the others, the row is unclear:
+    models of one family share their errors, and a fine-tuned brother would excuse each of them.
+    """
+    evidence = np.asarray(np.mean([*([] if own is None else [own]), *others], axis=0))
+    codes, found = verdicts(evidence, labels, said)
+    if own is not None and others:
+        alone, _ = verdicts(own, labels, said)
+        codes = np.where((codes == LABEL) & (alone == MODEL), UNCLEAR, codes)
+    return codes, found, evidence
+
+
 def doubted(evidence: NumpyArray, labels: NumpyArray) -> tuple[NumpyArray, label_errors.Joint]:
     """(n,) booleans: labels that confident learning calls wrong, by thresholds or by the rate of noise."""
     by_rate = label_errors.find(evidence, labels, method="noise_rate")
@@ -143,8 +158,7 @@ def trust(
     learned = testimony(features, turned, len(counts), rng)
     if not len(rows) or (learned is None and not others):
         return None
-    evidence = np.mean([*([] if learned is None else [learned]), *others], axis=0)
-    told, _ = verdicts(evidence, turned, labels)
+    told, _, _ = judged(learned, others, turned, labels)
     honest = np.setdiff1d(sure, rows)
     return Trust(
         len(rows),

@@ -47,11 +47,6 @@ def errors(said: str, wanted: str) -> float:
     return min(1.0, word_errors(spoken(said), spoken(wanted)) if spaced else character_errors(said, wanted))
 
 
-def matrix(said: Sequence[str], wanted: Sequence[str]) -> NumpyArray:
-    """(n, n) error rates of every answer against every reference; only worth asking for a few hundred."""
-    return np.array([[errors(s, w) for w in wanted] for s in said]).reshape(len(said), len(wanted))
-
-
 def misplaced(said: Sequence[str], wanted: Sequence[str], *, near: float = 0.2, far: float = 0.5) -> NumpyArray:
     """(n,) numbers of the reference that an answer matches in place of its own, -1 where its own is the best guess.
 

@@ -102,8 +102,20 @@ def test_nothing_to_compare_with_decides_nothing() -> None:
     assert decide(m, LIMIT).status.value == "inconclusive" and "no harmless change" in decide(m, LIMIT).reason
 
 
+def test_one_answer_for_everything_cannot_contradict_itself() -> None:
+    pool = replace(people(400, np.random.default_rng(0)), y=None)
+    for sure, why in ((0.95, "one answer to every row"), (0.5, "sure of 0 of 400")):
+        constant = Target.from_callable(
+            lambda x, p=sure: np.tile([1 - p, p], (len(x), 1)), name="c", classes=("a", "b"), output="probabilities"
+        )
+        m = disagreement(constant, pool=pool)
+        assert decide(m, LIMIT).status.value == "inconclusive" and why in str(m.caveats)
+
+
 def test_options_out_of_range() -> None:
     case = cases("natural.disagreement", 0)[0]
+    with pytest.raises(ProbeError, match="confident is"):
+        disagreement(case.target, confident=1.1, **case.data)
     with pytest.raises(ProbeError, match="copies is 11"):
         disagreement(case.target, copies=11, **case.data)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from momus.core.errors import ProbeError
 from momus.core.evidence import Attachment, Table
 from momus.judge import decide, default_limits
 from momus.probes.natural.generated import generated
@@ -100,6 +101,14 @@ def test_a_pool_of_only_errors_and_empty_texts() -> None:
     x[:5] = ""
     m = generated(translator("plain", proud=False), test=replace(texts, x=x), n=40)
     assert m.n == 35 and "5 of 40 texts" in m.caveats[0].message
+
+
+def test_a_rate_of_errors_stays_a_rate() -> None:
+    m = generated(hearer("sound"), test=clips(40, np.random.default_rng(0)), n=40)
+    f = m.figure("word_error_rate")
+    assert f.ci is not None and 0 <= f.ci.low <= f.value <= f.ci.high <= 1
+    with pytest.raises(ProbeError, match="bad is"):
+        generated(hearer("sound"), test=clips(40, np.random.default_rng(0)), bad=1.2)
 
 
 def test_references_that_mostly_look_wrong_decide_nothing() -> None:

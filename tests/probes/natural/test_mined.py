@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
+from momus.core.errors import ProbeError
 from momus.core.evidence import Attachment, Pictures, Table
 from momus.core.meter import Budget
 from momus.core.samples import Samples
@@ -96,7 +97,7 @@ def test_the_hard_set_holds_errors_and_no_doubtful_labels(tmp_path: Path) -> Non
 def test_transfer_is_tried_on_a_model_beside_else_on_a_copy_else_on_a_simple_one() -> None:
     model, train, pool = _line()
     spotted = blind(model, pool, lambda x: x[:, 6] == 1, "blind")
-    same = blind(model, pool, lambda x: x[:, 6] == 1, "another with the same spot")
+    same = blind(model, pool, lambda x: x[:, 6] == 1, "another with the same spot", sure=0.9)
     other = target(model, pool, "sound")
     shares = {}
     for name, others in (("same", (same,)), ("sound", (other,)), ("none", ())):
@@ -104,9 +105,12 @@ def test_transfer_is_tried_on_a_model_beside_else_on_a_copy_else_on_a_simple_one
         shares[name] = m.figure("transfer_drop").value, m.scope["second"]
     assert shares["same"][0] > 0.6 and shares["same"][1] == "another with the same spot"
     assert shares["sound"][0] < 0.2 and shares["none"][1] == "own simple model"
-    trained = fitted(HistGradientBoostingClassifier(max_iter=10, random_state=0), train, "trees")
+    trained = fitted(RandomForestClassifier(10, random_state=0), train, "trees")
     m = mined(trained, test=pool, train=train)
-    assert m.scope["second"] == "copy 1" and m.figure("transfer_drop").value > 0.5
+    assert m.scope["second"] == "copy 1" and m.figure("transfer_drop").value > 0.3
+    exact = fitted(HistGradientBoostingClassifier(max_iter=10, random_state=0), train, "no chance in it")
+    m = mined(exact, test=pool, train=train)  # another seed makes the same model: that shows nothing
+    assert m.scope["second"] == "own simple model" and any(c.code == "same-model" for c in m.caveats)
 
 
 def test_two_models_beside_one_is_a_witness_and_the_last_is_for_transfer() -> None:
@@ -125,6 +129,38 @@ def test_a_model_beside_with_its_classes_in_another_order() -> None:
     )
     m = mined(spotted, test=pool, others=(mirrored,))
     assert m.figure("second_accuracy_random").value > 0.8
+
+
+def test_a_model_is_no_witness_for_itself_nor_its_own_second() -> None:
+    """Under other names, in other precision, or fine-tuned: what errs as the model does excuses none of its errors."""
+    model, _, pool = _line()
+
+    def spotted(name: str, sure: float = 0.97):  # type: ignore[no-untyped-def]
+        return blind(model, pool, lambda x: x[:, 6] == 1, name, sure)
+
+    sound = target(model, pool, "sound")
+    twice = mined(spotted("blind"), test=pool, others=(spotted("itself"), spotted("again"), sound))
+    assert decide(twice, LIMIT).status.value == "fail" and "itself" not in str(twice.scope["witnesses"])
+    brothers = mined(spotted("blind"), test=pool, others=(spotted("a", 0.9), spotted("b", 0.92), sound))
+    assert decide(brothers, LIMIT).status.value != "pass"
+    m = mined(spotted("blind"), test=pool, others=(spotted("itself"),))
+    assert m.scope["second"] == "own simple model" and m.figure("transfer_drop").value < 0.3
+    assert any(c.code == "same-model" and "itself answers as this model does" in c.message for c in m.caveats)
+
+
+def test_a_model_that_is_never_sure_or_always_says_the_same_does_not_pass() -> None:
+    model, _, pool = _line()
+    shy = Target.from_callable(
+        lambda x: np.full((len(x), 2), 0.5) + 0.01 * (model.predict_proba(x) - 0.5), name="shy", classes=pool.classes,
+        output="probabilities",
+    )  # fmt: skip
+    m = mined(shy, test=pool)
+    assert decide(m, LIMIT).status.value == "inconclusive" and "sure of 0 of 2000" in decide(m, LIMIT).reason
+    m = mined(target(model, pool, "line"), test=pool.take(np.arange(500) % 4))
+    assert decide(m, LIMIT).status.value == "inconclusive" and "4 different inputs" in str(m.caveats)
+    for wrong in (-0.1, 1.5):
+        with pytest.raises(ProbeError, match="confident is"):
+            mined(shy, test=pool, confident=wrong)
 
 
 def test_labels_alone_are_taken_as_certain() -> None:

@@ -11,7 +11,7 @@ from momus.core.capabilities import Generates, SequenceGradients, missing, to_nu
 from momus.core.errors import BudgetSpent
 from momus.core.evidence import Attachment, Evidence, Table
 from momus.core.probe import Trial
-from momus.core.records import Figure
+from momus.core.records import Figure, Interval
 from momus.core.samples import NumpyArray, Samples
 from momus.methods import hard_set, mining_texts, sound
 from momus.methods import harmless as changes
@@ -133,7 +133,11 @@ def figures(found: Compared) -> list[Figure]:
     out: list[Figure] = []
     if found.wanted is not None:
         letters = [mining_texts.character_errors(s, w) for s, w in zip(found.said, found.wanted, strict=True)]
-        out.append(Figure(name="word_error_rate", value=float(found.rates.mean()), ci=intervals.mean(found.rates), n=n))
+        out.append(
+            Figure(
+                name="word_error_rate", value=float(found.rates.mean()), ci=_within(intervals.mean(found.rates)), n=n
+            )
+        )
         out.append(Figure(name="character_error_rate", value=float(np.mean(letters)), n=n))
         out.append(_share("bad_answers", found.wrong, "against references that stand"))
         out.append(_share("doubtful_references", found.doubtful, ""))
@@ -148,6 +152,11 @@ def figures(found: Compared) -> list[Figure]:
         note = "bad answers that the model finds likely, word for word"
         out.append(Figure(name="confident_bad", value=sure / len(found.losses), n=len(found.losses), note=note))
     return out
+
+
+def _within(ci: Interval) -> Interval:
+    """A rate is neither below 0 nor, as counted here, above 1."""
+    return Interval(low=max(0.0, ci.low), high=min(1.0, ci.high), level=ci.level, method=ci.method)
 
 
 def _share(name: str, mask: NumpyArray, note: str) -> Figure:

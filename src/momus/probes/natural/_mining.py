@@ -79,15 +79,16 @@ def study(target: Any, samples: Samples, answers: Said, least: float, trial: Tri
     names = [] if own is None else ["forest and neighbours, out of fold"]
     for other in others:
         said = _models.in_order(_models.ask(other.model, samples.x), other.model.info.classes, target.info.classes)
-        if said is not None and said.probabilities is not None and said.probabilities.shape[1] <= classes:
+        if said is None or _models.same(said, answers):
+            continue  # the model itself, under another name, bears no witness
+        if said.probabilities is not None and said.probabilities.shape[1] <= classes:
             heard.append(np.pad(said.probabilities, ((0, 0), (0, classes - said.probabilities.shape[1]))))
             names.append(other.name)
     if own is None and not heard:
         message = "there are too few rows, or one class only, for anybody but the model to judge the labels"
         made.caveats.append(Caveat(code="no-witness", message=message, blocks="fail"))
         return made
-    made.evidence = np.mean([*([] if own is None else [own]), *heard], axis=0)
-    made.verdict, made.joint = witness.verdicts(made.evidence, y, answers.said)
+    made.verdict, made.joint, made.evidence = witness.judged(own, heard, y, answers.said)
     made.witnesses = tuple(names)
     trial.progress(0.6, "turning labels to see whether witnesses notice")
     agreed = np.flatnonzero(~made.wrong & (answers.confidence >= least))

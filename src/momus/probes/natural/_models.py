@@ -12,6 +12,7 @@ from momus.core.errors import BudgetSpent, MomusError
 from momus.core.probe import Trial
 from momus.core.samples import NumpyArray, Samples
 
+SAME = 1e-3  # mean of the largest gap between two models' probabilities below which they are one
 VALUES = 10_000_000  # numbers handed to a model at once, at most
 
 
@@ -28,6 +29,9 @@ class Said:
         if self.probabilities is None:
             return np.ones(len(self.said))
         return np.asarray(self.probabilities[np.arange(len(self.said)), self.said], dtype=float)
+
+    def take(self, rows: NumpyArray) -> Said:
+        return Said(self.said[rows], None if self.probabilities is None else self.probabilities[rows])
 
 
 def batch(x: NumpyArray) -> int:
@@ -74,6 +78,17 @@ def in_order(found: Said, classes: tuple[str, ...], wanted: tuple[str, ...]) -> 
     back = np.array([classes.index(c) for c in wanted])
     p = found.probabilities
     return Said(to[found.said], None if p is None else p[:, back])
+
+
+def same(a: Said, b: Said) -> bool:
+    """Whether two models say the same of every row, in class and in probability: one model under two names.
+
+    Of bare labels nobody can tell: good models mostly agree.
+    """
+    if a.probabilities is None or b.probabilities is None or a.probabilities.shape != b.probabilities.shape:
+        return False
+    gap = np.abs(a.probabilities - b.probabilities).max(axis=1)
+    return bool(np.array_equal(a.said, b.said) and gap.mean() < SAME)
 
 
 @dataclass(frozen=True)

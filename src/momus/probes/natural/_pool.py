@@ -6,11 +6,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from momus.core.errors import ProbeError
 from momus.core.meter import Meter
 from momus.core.probe import Trial
 from momus.core.records import Caveat
 from momus.core.samples import Samples
 from momus.probes.natural import _models
+from momus.probes.natural._models import Said
+
+DIFFERENT = 10  # inputs that must differ before anything passes: the same row again and again is one row
+SURE = 30  # confident answers without which no confident error could have shown
 
 
 @dataclass
@@ -58,7 +63,30 @@ def prepare(trial: Trial, rows: int, *, labelled: bool) -> Pool:
     if labelled and not _labelled(pool.samples):
         message = f"the rows in {role} carry no class labels, so no answer can be called wrong: natural.disagreement"
         return pool.block("no-labels", f"{message} works without")
+    different = len(set(_models.keys(pool.samples.x)))
+    if different < DIFFERENT <= len(pool.samples):
+        message = f"the {len(pool.samples)} rows in {role} hold {different} different inputs"
+        pool.caveats.append(Caveat(code="few-inputs", message=message, blocks="pass"))
     return pool
+
+
+def check(name: str, value: float) -> None:
+    """ProbeError for a share or probability outside 0 to 1: beyond 1 nothing would count and all would pass."""
+    if not 0 <= value <= 1:
+        raise ProbeError(f"{name} is {value:g}", hint="Give a number from 0 to 1")
+
+
+def doubts(pool: Pool, answers: Said, confident: float) -> None:
+    """Models that cannot be caught: hardly ever sure of themselves, or with one answer for everything."""
+    sure = int((answers.confidence >= confident).sum())
+    if sure < min(SURE, len(answers.said)):
+        message = (
+            f"the model is sure of {sure} of {len(answers.said)} answers: errors made with confidence can hardly show"
+        )
+        pool.caveats.append(Caveat(code="seldom-sure", message=message, blocks="pass"))
+    if len(np.unique(answers.said)) == 1 and len(answers.said) >= DIFFERENT:
+        message = "the model gives one answer to every row: it has nothing to contradict itself with"
+        pool.caveats.append(Caveat(code="one-answer", message=message, blocks="pass"))
 
 
 def _labelled(samples: Samples | None) -> bool:

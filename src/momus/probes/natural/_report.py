@@ -4,70 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
-from momus.core.evidence import Attachment, Bars, Cell, Evidence, Excerpt, Picture, Pictures, Table
-from momus.core.probe import Trial
-from momus.core.records import Figure, Interval
+from momus.core.evidence import Attachment, Cell, Evidence, Excerpt, Picture, Pictures, Table
+from momus.core.records import Figure
 from momus.core.samples import NumpyArray, Samples
-from momus.methods import hard_set, sound, transfer
+from momus.methods import hard_set, sound
 from momus.methods.picture import png
-from momus.methods.transfer import Side
-from momus.probes.natural import _models
+from momus.probes.natural import _held
+from momus.probes.natural._held import Held
 from momus.probes.natural._mining import LABEL, MODEL, UNCLEAR, Kind, Study, class_name
-from momus.probes.natural._models import Second
+from momus.stats.intervals import wilson
 
 _FATE = {LABEL: "label doubtful", MODEL: "error of the model", UNCLEAR: "unclear"}
-_KINDS = {"beside": "another model of the card", "copy": "retrained with another seed", "witness": "own simple model"}
-
-
-@dataclass(frozen=True)
-class Held:
-    """The hard set against as many rows drawn by chance, for the target and a second model.
-
-    ``disputed`` is the second model on all confident errors, those with doubtful labels included.
-    """
-
-    name: str
-    kind: str
-    target: tuple[Side, Side]
-    second: tuple[Side, Side]
-    disputed: Side
-    drop: float
-    ci: Interval
-
-
-def transferred(target: Any, made: Study, second: Second | None, most: int, trial: Trial) -> Held | None:
-    """Hard set and random sample before both models; None without a hard set or without anybody to ask."""
-    hard = made.hard(most)
-    if not len(hard):
-        return None
-    rng = np.random.default_rng(trial.seed + 2)
-    ordinary = rng.choice(len(made.y), min(len(hard), len(made.y)), replace=False)
-    own = tuple(transfer.side(~made.wrong[i], made.answers.confidence[i]) for i in (hard, ordinary))
-    name, kind = "own simple model", "witness"
-    sides: list[Side] = []
-    if second is not None:
-        name, kind = second.name, second.kind
-        for index in (hard, ordinary, made.mined.rows[:most]):
-            said = _models.ask(second.model, made.samples.x[index])
-            ordered = _models.in_order(said, second.model.info.classes, target.info.classes)
-            if ordered is None:
-                break
-            known = None if ordered.probabilities is None else ordered.confidence
-            sides.append(transfer.side(ordered.said == made.y[index], known))
-    if len(sides) < 3 and made.evidence is not None:
-        name, kind = "own simple model", "witness"
-        best = made.evidence.argmax(axis=1)
-        sets = (hard, ordinary, made.mined.rows[:most])
-        sides = [transfer.side(best[i] == made.y[i], made.evidence[i].max(axis=1)) for i in sets]
-    if len(sides) < 3:
-        return None
-    gap, ci = transfer.drop(sides[0], sides[1])
-    return Held(name, kind, (own[0], own[1]), (sides[0], sides[1]), sides[2], gap, ci)
 
 
 def figures(made: Study, found: Sequence[Kind], held: Held | None) -> list[Figure]:
@@ -109,14 +57,12 @@ def figures(made: Study, found: Sequence[Kind], held: Held | None) -> list[Figur
             Figure(name="second_accuracy_disputed", value=held.disputed.accuracy, ci=held.disputed.ci,
                    n=held.disputed.n, note=note)
         )  # fmt: skip
-        note = f"accuracy lost by {held.name} ({_KINDS[held.kind]}) on the hard set"
+        note = f"accuracy lost by {held.name} ({_held.KINDS[held.kind]}) on the hard set"
         out.append(Figure(name="transfer_drop", value=held.drop, ci=held.ci, n=held.second[0].n, note=note))
     return out
 
 
 def _share(name: str, hits: int, n: int, note: str = "") -> Figure:
-    from momus.stats.intervals import wilson
-
     return Figure(name=name, value=hits / n if n else 0.0, ci=wilson(hits, n), n=n, note=note)
 
 
@@ -124,7 +70,7 @@ def evidence(made: Study, found: Sequence[Kind], held: Held | None, most: int, s
     """Slices, transfer, inputs, labels to check, and the hard set to keep."""
     out: list[Evidence] = [_kinds(found)]
     if held is not None:
-        out.append(_sides(held))
+        out.append(_held.drawn(held))
     hard = made.hard(most)
     doubtful = made.mined.rows[made.verdict[made.mined.rows] == LABEL]
     if len(hard):
@@ -154,23 +100,6 @@ def _kinds(found: Sequence[Kind]) -> Table:
                  "mostly"),
         rows=rows,
         note="Slices were found on one half of the pool; rows and shares are those of the other half",
-    )  # fmt: skip
-
-
-def _sides(held: Held) -> Bars:
-    values = [s.accuracy for s in (*held.target, *held.second)]
-    low, high = zip(*((s.ci.low, s.ci.high) for s in (*held.target, *held.second)), strict=True)
-    names = ("this model, hard set", "this model, random", f"{held.name}, hard set", f"{held.name}, random")
-    return Bars(
-        title="Does the hard set transfer?",
-        y_label="accuracy",
-        names=names,
-        values=tuple(values),
-        low=tuple(low),
-        high=tuple(high),
-        note=f"The second model: {_KINDS[held.kind]}. On its own hard set this model is wrong by construction"
-        + ("; the simple model helped to clear the set, so that its share is an understatement"
-           if held.kind == "witness" else ""),
     )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def disagreement(
         models_error_bound (all models together err at least that often), copies_error_bound (the expected error of a
         model of this recipe is at least that) and outvoted (two others agree against the target). Cases to label.
     Raises
-        ProbeError for copies outside 0 to 10; TargetError from the target's predictions.
+        ProbeError for copies outside 0 to 10 or confident outside 0 to 1; TargetError from the target's predictions.
     Cost
         One row for each input and change; training of copies is not counted.
     A pass means little when
@@ -58,6 +58,7 @@ def disagreement(
         less the largest group of equal ones are wrong.
     """
     _contradictions.check(copies)
+    _pool.check("confident", confident)
     pool = _pool.prepare(trial, max(int(rows), 2), labelled=False)
     if pool.blocked:
         return trial.measurement(0.0, Interval(low=0.0, high=1.0), len(pool.samples), caveats=pool.caveats)
@@ -66,6 +67,7 @@ def disagreement(
     samples, n = pool.samples, len(answers.said)
     if n < 2:
         return trial.measurement(0.0, Interval(low=0.0, high=1.0), n, caveats=pool.caveats)
+    _pool.doubts(pool, answers, confident)
     versions, spent = _contradictions.versions(target, samples, answers, trial)
     caveats = list(pool.caveats)
     if spent:

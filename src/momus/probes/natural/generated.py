@@ -49,7 +49,7 @@ def generated(
         doubtful_references, changed_by_harmless, any_word_changed, changed[...], confident_bad (where likelihoods
         exist: bad answers to each word of which the model gives more than half). Texts side by side, the set as a file.
     Raises
-        TargetError from the target's answers.
+        ProbeError for bad outside 0 to 1; TargetError from the target's answers.
     Cost
         One answer for each input and change.
     A pass means little when
@@ -59,6 +59,7 @@ def generated(
         Hendrycks et al. 2019 (arXiv:1907.07174) for keeping confident errors on real inputs; Northcutt et al. 2019
         (arXiv:1911.00068) for clearing them of wrong references first.
     """
+    _pool.check("bad", bad)
     pool = _pool.prepare(trial, max(int(n), 2), labelled=False)
     if pool.blocked:
         return trial.measurement(0.0, Interval(low=0.0, high=1.0), len(pool.samples), caveats=pool.caveats)

@@ -7,7 +7,7 @@ import numpy as np
 from momus.core.capabilities import Predicts
 from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Interval, Knowledge, Measurement, Scalar
-from momus.probes.natural import _mining, _models, _pool, _report
+from momus.probes.natural import _held, _mining, _models, _pool, _report
 from momus.probes.natural._pool import Pool
 
 
@@ -51,7 +51,7 @@ def mined(
         planted_recall, planted_precision), accuracy, RMS calibration error and AURRA on the hard set and on a random
         sample of equal size, and the same for a second model (transfer). The hard set as a file, slices, inputs.
     Raises
-        TargetError from the target's predictions.
+        ProbeError for confident outside 0 to 1; TargetError from the target's predictions.
     Cost
         One row for each row of the pool; seconds for witnesses and turned labels. Other models are not counted.
     A pass means little when
@@ -61,6 +61,7 @@ def mined(
         Hendrycks et al. 2019 (arXiv:1907.07174), confident errors that transfer; Shrivastava et al. 2016
         (arXiv:1604.03540), ranking by loss; Northcutt et al. 2019 (arXiv:1911.00068), confident learning.
     """
+    _pool.check("confident", confident)
     pool = _pool.prepare(trial, max(int(rows), 2), labelled=True)
     if pool.blocked:
         return _nothing(trial, pool)
@@ -68,6 +69,7 @@ def mined(
     pool = _pool.cut(pool, len(answers.said), target)
     if len(pool.samples) < 2:
         return _nothing(trial, pool)
+    _pool.doubts(pool, answers, confident)
     seconds = _models.beside(trial, target.info.classes)
     made = _mining.study(target, pool.samples, answers, confident, trial, seconds[:-1])
     _suspicious(pool, made)
@@ -79,8 +81,11 @@ def mined(
         trained, why = _models.copies(target, trial, 1)
         second = trained[0] if trained else None
     trial.progress(0.85, "trying the hard set on a second model")
-    held = _report.transferred(target, made, second, hard, trial)
+    held = _held.transferred(target, made, second, hard, trial)
     caveats = [*pool.caveats, *made.caveats]
+    if held is not None and held.same:
+        message = f"{held.same} answers as this model does, row by row: whether the set fools another model is open"
+        caveats.append(Caveat(code="same-model", message=message, blocks="none"))
     if answers.probabilities is None:
         message = "the model gives no probabilities: every answer counts as confident"
         caveats.append(Caveat(code="no-confidence", message=message, blocks="none"))
