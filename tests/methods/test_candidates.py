@@ -60,3 +60,10 @@ def test_curse_of_repeated_measurements() -> None:
     means = np.array([(t := rng.normal(size=300)), t + rng.normal(scale=2 / np.sqrt(5), size=300)])
     assert 0.5 < found.expected < 3 and means.shape == (2, 300)
     assert c.curse(true, np.arange(300), rng) is None
+
+
+def test_repeats_that_agree_are_no_noise_however_many_there_are() -> None:
+    owner = np.array([0, 1, 1, 2, 2, 2])
+    found = c.curse(np.array([3.0, 5.0, 5.0, 1.0, 1.0, 1.0]), owner, np.random.default_rng(0))
+    assert found is not None
+    assert (found.noise, found.expected, found.reliability) == (0.0, 0.0, 1.0)
