@@ -189,6 +189,9 @@ def test_batches_of_texts_and_clips_make_no_difference(monkeypatch: pytest.Monke
     parts = text(reader, test=texts_), sound(listener, test=notes, **options)
     for a, b in zip(whole, parts, strict=True):
         assert a.value == b.value < 1 and kept(a) == kept(b)
+    # Another seed is another slip in the same words, another noise under the same clips.
+    other = text(reader, test=texts_, seed=1), sound(listener, test=notes, seed=1, **options)
+    assert all(kept(a) != kept(b) for a, b in zip(whole, other, strict=True))
 
 
 def test_answers_that_fail_count_as_wrong() -> None:
