@@ -70,6 +70,13 @@ def test_returning_the_column_that_moved_undoes_the_loss() -> None:
     assert harm.undone(codes, now, 0.3 * now, categories=True) == pytest.approx(0.3 * 0.4, abs=0.02)
 
 
+def test_the_confidence_threshold_counts_rows_that_fall_below_it() -> None:
+    before, wrong = np.linspace(0.0, 1.0, 1000), (np.arange(1000) < 200).astype(float)
+    for after, expected in ((before, 0.2), (np.full(500, 0.9), 0.0), (np.full(500, 0.1), 1.0)):
+        assert harm.threshold_estimate(before, wrong, after).value == pytest.approx(expected, abs=0.002)
+    assert harm.threshold_estimate(before, np.zeros(1000), before).value == 0
+
+
 def test_rows_outside_open_the_interval() -> None:
     ci = Interval(low=0.1, high=0.2)
     assert harm.together(0.15, [ci], 0.0).high == 0.2
