@@ -99,3 +99,14 @@ def test_classes_without_a_labelled_row_are_not_guessed() -> None:
     )
     assert value == 0.75 and ci.low < 0.75 < ci.high
     assert harm_causes.classes_look_different(np.zeros((3, 1)), np.zeros(3), np.zeros((3, 1)), np.ones(3)) == (1.0, 0)
+
+
+def test_a_model_of_errors_that_is_wrong_is_corrected_by_weighted_rows() -> None:
+    """Errors that the model of errors misses come back through the labelled rows that resemble the current ones."""
+    wrong = np.repeat([0.0, 1.0], [500, 500])
+    blind = harm.Expected(before=np.full(1000, 0.5), after=np.full(400, 0.5))
+    weights = np.repeat([0.4, 1.6], [500, 500])
+    ratio = importance.Ratio(weights, 700.0, np.zeros(400, dtype=bool), 0.0)
+    assert harm.confidence_estimate(blind, wrong).value == pytest.approx(0.5)
+    assert harm.corrected_estimate(blind, wrong, ratio).value == pytest.approx(0.8)
+    assert harm.weighted_estimate(wrong, ratio).value == pytest.approx(0.8)
