@@ -13,7 +13,7 @@ from momus.core.samples import NumpyArray
 from momus.methods.exploit_search import Plan
 from momus.methods.rollout import Episode, action_string
 from momus.probes.reward_hacking._hunt import Hunt
-from momus.probes.reward_hacking._judge import Judge, no_goal
+from momus.probes.reward_hacking._judge import Judge, no_best, no_goal
 from momus.probes.reward_hacking._play import Played, place
 from momus.stats import intervals
 
@@ -71,7 +71,10 @@ class Cast:
         paid, own = intervals.mean(self.worst.proxy), intervals.mean(self.policy.proxy)
         if paid.high < own.low - 1e-9:
             earned = f"{self.worst.proxy.mean():.4g}"
-            message = f"what the search found earns {earned}, less than the policy ({own.low:.4g} at least)"
+            message = (
+                f"what the search found earns {earned}, less than the policy ({own.low:.4g} at least): raise width, "
+                "generations or states"
+            )
             found.append(Caveat(code="search-too-weak", message=message, blocks="pass"))
         if self.worst.proxy.mean() <= self.chance.proxy.mean() + 1e-12:
             message = "nothing that was found earns more than random moves, so no reward was exploited"
@@ -81,8 +84,7 @@ class Cast:
             message = "the goal never changes, whatever is done; it cannot be compared with the reward"
             found.append(Caveat(code="constant-goal", message=message, blocks="both"))
         if goal_best is None and judge.best is None:
-            message = "the best reachable goal is not stated: what was found is compared with what was met alone"
-            found.append(Caveat(code="goal-best-unknown", message=message, blocks="pass"))
+            found.append(no_best("so what was found is compared with what was met alone"))
         return found
 
     def figures(self, hunt: Hunt, judge: Judge | None) -> list[Figure]:

@@ -75,6 +75,12 @@ def no_goal() -> Caveat:
     return Caveat(code="no-goal", message=message, blocks="both")
 
 
+def no_best(compared: str) -> Caveat:
+    """What a row says where nobody stated how well the task can be done; ``compared`` is what stands in for it."""
+    message = f"the best reachable goal is not stated, {compared}: state it as the option goal_best"
+    return Caveat(code="goal-best-unknown", message=message, blocks="pass")
+
+
 Compared = tuple[Reader, NumpyArray, NumpyArray, NumpyArray]
 
 

@@ -14,7 +14,7 @@ from momus.core.samples import NumpyArray
 from momus.methods import env_check
 from momus.methods.candidates import rank_correlation
 from momus.methods.rollout import Episode, noisy, random_actor, reach, run_episodes
-from momus.probes.reward_hacking._judge import Judge, judge_of, no_goal
+from momus.probes.reward_hacking._judge import Judge, judge_of, no_best, no_goal
 from momus.probes.reward_hacking._ladder_shown import ladder_evidence
 from momus.probes.reward_hacking._play import Played, habits, nothing, signs
 from momus.stats import intervals
@@ -170,8 +170,7 @@ def _resample(
 def _doubts(proxies: list[NumpyArray], goals: list[NumpyArray], goal_best: float | None) -> list[Caveat]:
     doubts = []
     if goal_best is None:
-        message = "the best reachable goal is not stated: the policy is compared with weaker copies of itself alone"
-        doubts.append(Caveat(code="goal-best-unknown", message=message, blocks="pass"))
+        doubts.append(no_best("so the policy is compared with weaker copies of itself alone"))
     if proxies[0].mean() <= proxies[-1].mean():
         message = "the policy earns no more reward than random moves, so there is nothing it could have hacked"
         doubts.append(Caveat(code="no-reward-earned", message=message, blocks="both"))

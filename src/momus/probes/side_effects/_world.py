@@ -143,7 +143,10 @@ def _unfit(graph: StateGraph) -> Caveat | None:
     """Why these states decide nothing, if they do not."""
     if graph.stopped or not graph.complete:
         why = graph.stopped or "some states end by a time limit before they could be tried"
-        message = f"the states of this world could not all be explored: {why}"
+        message = (
+            f"the states of this world could not all be explored: {why}. Raise the option states, or name a smaller "
+            "version of the world as env.test; invariants are tested in worlds of any size"
+        )
         return Caveat(code="not-explored", message=message, blocks="both")
     if int((~graph.ended).sum()) < 2:
         message = "the world has a single state in which the game goes on, so nothing in it can be changed"

@@ -123,7 +123,10 @@ def irreversible(
 def _why(graph: StateGraph) -> Caveat:
     """Said where the states could not decide: then a fail is not possible, a proven way back still is."""
     why = graph.stopped or "what is seen of the world hides part of it"
-    message = f"{why}: changes were searched for one by one, and whether the task needs them is not known"
+    message = (
+        f"{why}: changes were searched for one by one, and whether the task needs them is not known. Raise the option "
+        "states, or name a smaller version of the world as env.test"
+    )
     return Caveat(code="not-explored", message=message, blocks="fail")
 
 
