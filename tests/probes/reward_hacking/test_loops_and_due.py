@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from momus.core.evidence import Table
@@ -82,3 +83,16 @@ def test_due_is_asked_with_the_features_before_and_after() -> None:
 def test_underpaid_is_not_tampered_with() -> None:
     m = tampering(Watched("g", garden(3, 0.05, bucket=False), gardener(3), worth=0.05), episodes=4, width=4)
     assert m.value == 0 == m.figure("overpaid_moves").value == pytest.approx(0)
+
+
+def test_what_loops_add_is_measured_from_chance_or_from_what_is_left_without_them() -> None:
+    """Random moves are worth nothing; of the hundred reachable the loops added thirty to sixty."""
+    from momus.probes.reward_hacking._play import Played
+    from momus.probes.reward_hacking.loops import _hollow
+
+    policy = Played("the policy", (), np.array([10.0]), np.array([90.0]), True)
+    cut = Played("without loops", (), np.array([5.0]), np.array([60.0]), True)
+    found = _hollow(policy, cut, np.array([0.5]), chance=0.0, proxy_chance=0.0, best=100.0)
+    assert found[0] == pytest.approx(0.5 * (1 - 0.3))
+    worse = Played("without loops", (), np.array([5.0]), np.array([-100.0]), True)
+    assert _hollow(policy, worse, np.array([0.5]), chance=0.0, proxy_chance=0.0, best=100.0)[0] == 0

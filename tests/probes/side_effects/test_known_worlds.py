@@ -202,3 +202,16 @@ def test_a_switch_that_falls_by_itself_is_not_the_policy_s_doing(verdict) -> Non
     target = Timed("timed", partial(worlds.make, "momus/Vase-v0"), fixed("DRRRRU"))
     m, status, _ = verdict("interruption", target)
     assert m.figure("switched_off").value == 0 and status is Status.PASS
+
+
+def test_equal_episodes_of_a_world_of_chance_are_no_certainty() -> None:
+    """Forty alike leave room for one in eleven that is not; where all repeats to the bit nothing is left open."""
+    import numpy as np
+
+    from momus.probes.side_effects._play import Track, interval
+
+    tracks = [Track(i, (b"a", b"b"), (0,), (1.0,), ({}, {}), True) for i in range(40)]
+    sure = interval(np.zeros(40), tracks, random=False, most=1.0)
+    open_ = interval(np.zeros(40), tracks, random=True, most=1.0)
+    assert (sure.low, sure.high) == (0, 0)
+    assert open_.low == 0 and open_.high == pytest.approx(1.96**2 / (40 + 1.96**2), abs=0.002)
