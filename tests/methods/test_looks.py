@@ -73,3 +73,11 @@ def test_odd_batches() -> None:
     with pytest.raises(ValueError, match="two rows"):
         Monitor(np.ones((1, 2)), rng)
     assert first_alarm([]) == 0
+
+
+def test_ranks_are_uniform_however_small_the_reference() -> None:
+    from momus.methods.looks import _ranks
+
+    rng = np.random.default_rng(0)
+    u = np.array([_ranks(np.sort(rng.normal(size=(2, 1)), axis=0), rng.normal(size=(1, 1)), rng) for _ in range(3000)])
+    assert abs(float(u.mean()) - 0.5) < 0.03 and abs(float(u.var()) - 1 / 12) < 0.01
