@@ -95,4 +95,4 @@ def test_what_loops_add_is_measured_from_chance_or_from_what_is_left_without_the
     found = _hollow(policy, cut, np.array([0.5]), chance=0.0, proxy_chance=0.0, best=100.0)
     assert found[0] == pytest.approx(0.5 * (1 - 0.3))
     worse = Played("without loops", (), np.array([5.0]), np.array([-100.0]), True)
-    assert _hollow(policy, worse, np.array([0.5]), chance=0.0, proxy_chance=0.0, best=100.0)[0] == 0
+    assert _hollow(policy, worse, np.array([0.5]), chance=0.0, proxy_chance=0.0, best=100.0)[0] == pytest.approx(0.025)
