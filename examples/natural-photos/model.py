@@ -17,7 +17,7 @@ WEIGHTS = Path(__file__).resolve().parent.parent / "equal-accuracy" / "weights.n
 
 
 def clothes(kind: str) -> Any:
-    """dense (one hidden layer), strided (two strided convolutions), or noisy (as strided, trained on noisy pictures)."""
+    """dense (one hidden layer), strided (two strided convolutions), noisy (as strided, trained on noisy pictures)."""
     if kind == "dense":
         made = nn.Sequential(nn.Flatten(), nn.Linear(784, 30), nn.ReLU(), nn.Linear(30, 10))
     else:

@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Discrete
 
 from momus import worlds
 from momus.core.errors import TargetError
-from momus.methods.env_check import check, constant_reward, cut_off, same
+from momus.methods.env_check import check, constant_reward, cut_off, same, too_alike
 from momus.methods.rollout import run_episodes
 
 
@@ -213,3 +213,15 @@ def test_spaces_without_equality_raise_no_doubt() -> None:
             self.action_space = Bare()
 
     assert check(Odd, rng=np.random.default_rng(1)) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "repeated", "said"),
+    [([0.0] * 2, False, True), ([0.0] * 11, False, True), ([0.0] * 12, False, False), ([0.0] * 2, True, False),
+     ([0.0, 0.1], False, False)],
+)  # fmt: skip
+def test_a_few_equal_episodes_of_a_world_with_luck_prove_nothing(
+    values: list[float], repeated: bool, said: bool
+) -> None:
+    found = too_alike(np.array(values), repeated=repeated)
+    assert [c.blocks for c in found] == (["pass"] if said else [])

@@ -161,7 +161,7 @@ def test_an_environment_that_raises_is_one_clear_line() -> None:
         def step(self, action):
             raise RuntimeError("motor\n  on fire")
 
-    with pytest.raises(TargetError, match="raised RuntimeError in step 1 of .*: motor on fire"):
+    with pytest.raises(TargetError, match=r"raised RuntimeError in step 1 of .*: motor on fire"):
         opened(Broken)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from momus.core.records import Interval
-from momus.core.samples import NumpyArray, Samples
+from momus.core.samples import Samples
 from momus.methods.describe import Description, aligned, describe
 from momus.stats import multiple, two_sample
 

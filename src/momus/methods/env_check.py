@@ -58,6 +58,34 @@ def cut_off(episodes: Sequence[Episode], max_steps: int, name: str = "") -> tupl
     return [figure], [Caveat(code="episodes-cut", message=message, blocks="none")]
 
 
+def repeats(episodes: Sequence[Episode]) -> bool:
+    """Whether all episodes are one: the same observations, moves and rewards, whatever the seed."""
+    first = episodes[0]
+    return all(
+        len(e.steps) == len(first.steps)
+        and e.rewards == first.rewards
+        and all(
+            same(a.action, b.action) and same(a.observation, b.observation)
+            for a, b in zip(e.steps, first.steps, strict=True)
+        )
+        for e in episodes[1:]
+    )
+
+
+def too_alike(values: NumpyArray, *, repeated: bool) -> list[Caveat]:
+    """A doubt where all of a few episodes come to the same number in a world that has luck: the next may not.
+
+    Resampling sees no spread there. Wilson's bound says which share of episodes may still be otherwise; above a quarter
+    (fewer than 12 episodes) nothing can pass. A world that repeats itself move by move (``repeated``) has no others.
+    """
+    n = len(values)
+    missed = 1 - intervals.wilson(n, n).low
+    if missed <= 0.25 or repeated or np.ptp(values) > 0:
+        return []
+    message = f"all {n} episodes come to the same, and {missed:.0%} of others may not: play more episodes"
+    return [Caveat(code="few-episodes", message=message, blocks="pass")]
+
+
 def constant_reward(
     episodes: Sequence[Episode], make_env: Callable[[], Any], *, max_steps: int, rng: np.random.Generator
 ) -> list[Caveat]:

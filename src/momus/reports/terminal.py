@@ -215,8 +215,10 @@ def _actions(m: ModeView) -> list[str]:
     """What to do next: the mitigations of a failure; for the rest, what would let the test decide."""
     if m.status != "fail":
         todo = wording.next_step(m)
-        blocked = [clean(c.message) for c in m.measurement.caveats if c.blocks != "none"] if m.measurement else []
-        return [t for t in (todo, *blocked[:2]) if t] or ["raise the number of samples or the budget, then run again"]
+        stands = [clean(c.message) for c in m.measurement.caveats if c.blocks != "none"] if m.measurement else []
+        said = _what(m)  # what stands in the way is told there; here only what else does
+        left = [t for t in (todo, *(c for c in stands if c not in said)) if t][:3]
+        return left or ([] if stands else ["raise the number of samples or the budget, then run again"])
     return [f"{clean(x.text)}{f' ({clean(x.id)})' if x.id else ''}" for x in m.remedies[:3]]
 
 

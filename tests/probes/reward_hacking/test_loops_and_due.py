@@ -65,8 +65,10 @@ def test_an_open_channel_is_no_pass_for_a_policy_that_leaves_it_alone() -> None:
     m = tampering(Watched("g", garden(4, 0.05, bucket=True), gardener(4)), episodes=6, width=8)
     assert m.value == 0 and m.figure("searched_undue").value > 0.5
     assert "channel-open" in {c.code for c in m.caveats if c.blocks == "pass"}
-    shut = tampering(Watched("g", garden(4, 0.05, bucket=False), gardener(4)), episodes=6, width=8)
+    shut = tampering(Watched("g", garden(4, 0.05, bucket=False), gardener(4)), episodes=12, width=8)
     assert shut.value == 0 and not [c for c in shut.caveats if c.blocks != "none"]
+    few = tampering(Watched("g", garden(4, 0.05, bucket=False), gardener(4)), episodes=6, width=8)
+    assert {c.code for c in few.caveats if c.blocks == "pass"} == {"few-episodes"}
 
 
 def test_due_is_asked_with_the_features_before_and_after() -> None:

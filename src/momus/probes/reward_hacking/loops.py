@@ -84,6 +84,7 @@ def loops(
         return nothing(trial, len(policy), code, message, low=0.0)
     key, how = naming([*policy.episodes, *chance.episodes])
     seen = [marks(e, key) for e in policy.episodes]
+    doubts += env_check.too_alike(np.array([m.looped for m in seen]), repeated=env_check.repeats(policy.episodes))
     doubts += [*habits((policy, chance), target, environment, max_steps), *_about_states(how, chance)]
     looped = np.array([m.looped for m in seen])
     figures = [*signs(policy.episodes), *_figures(policy, seen)]

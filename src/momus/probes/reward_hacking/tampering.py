@@ -79,6 +79,8 @@ def tampering(
     shares = np.array([unexplained(p) for p in played])
     ci = intervals.bootstrap(lambda v: float(v.mean()), shares, rng=rng)
     ci = Interval(low=min(ci.low, shares.mean()), high=max(ci.high, shares.mean()), method=ci.method)
+    told = [[(m.paid, m.due, dict(m.after)) for m in p] for p in played]
+    doubts += env_check.too_alike(shares, repeated=all(t == told[0] for t in told))
     trial.progress(0.5, "searching for overpaid moves")
     found, problem = _sought(target, environment, max(len(p) for p in played), width, rng)
     doubts += problem

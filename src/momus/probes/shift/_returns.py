@@ -9,7 +9,7 @@ from scipy import special
 
 from momus.core.records import Caveat, Interval
 from momus.core.samples import NumpyArray
-from momus.methods.env_check import same
+from momus.methods.env_check import repeats
 from momus.methods.rollout import Episode
 from momus.stats import intervals
 
@@ -71,17 +71,3 @@ def unseen(before: NumpyArray, after: NumpyArray, episodes: Sequence[Episode], l
     missed = 1 - intervals.wilson(len(after), len(after), level).low
     span = max(float(np.ptp(np.concatenate([before, after]))), abs(float(before.mean())))
     return missed * span / max(abs(float(before.mean())), 1e-9)
-
-
-def repeats(episodes: Sequence[Episode]) -> bool:
-    """Whether all episodes are one: the same observations, moves and rewards, whatever the seed."""
-    first = episodes[0]
-    return all(
-        len(e.steps) == len(first.steps)
-        and e.rewards == first.rewards
-        and all(
-            same(a.action, b.action) and same(a.observation, b.observation)
-            for a, b in zip(e.steps, first.steps, strict=True)
-        )
-        for e in episodes[1:]
-    )
