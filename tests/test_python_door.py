@@ -134,7 +134,11 @@ def test_a_card_is_a_path_an_object_or_a_mapping(
         assert [m.value for m in got.measurements] == want
     assert set(momus.threats(card).modes) == {m.slug for m in momus.load_taxonomy().modes}
     made = momus.SystemCard.from_dict(raw, base=folder)
-    assert [j.probe for j in momus.plan(made, only="M14").jobs] == ["shift.groups", "shift.two_sample"]
+    assert [j.probe for j in momus.plan(made, only="M14").jobs] == [
+        "shift.groups",
+        "shift.left_out",
+        "shift.two_sample",
+    ]
     assert momus.check_card(card).ok
 
 

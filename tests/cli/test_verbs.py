@@ -296,7 +296,7 @@ def test_the_demo_shows_a_leak_a_pass_and_an_open_question(momus_, tmp_path: Pat
     report = json.loads(momus_("report", "--json", "--store", "momus-demo/.momus/runs.sqlite").out)
     status = statuses(report)
     assert status["membership"] == "fail" and status["perturbation"] == "fail"
-    assert status["corruption"] == status["supply_chain"] == "pass"
+    assert status["natural"] == status["supply_chain"] == "pass"
     assert status["shift"] == "inconclusive"
     assert (tmp_path / "momus-demo" / "report.html").stat().st_size > 50_000
     again = momus_("demo")

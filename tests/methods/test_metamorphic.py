@@ -95,3 +95,10 @@ def test_columns_and_shares_that_do_not_exist() -> None:
 def test_no_number_before_or_after_breaks_every_relation(expect: str) -> None:
     a, b = np.array([np.nan, 1.0, np.nan]), np.array([1.0, np.nan, np.nan])
     assert method.broken(a, b, expect, 0.0, discrete=False)[0].all()
+
+
+@pytest.mark.parametrize(("side", "moved"), [(8, False), (24, False), (25, True), (224, True)])
+def test_a_pixel_of_a_tiny_picture_is_no_small_step(side: int, moved: bool) -> None:
+    rows = Samples(np.zeros((2, side, side, 1), np.uint8))
+    assert ("translate" in method.harmless(rows, "image")) == moved
+    assert "brightness" in method.harmless(rows, "image")

@@ -137,11 +137,13 @@ def again(s: Samples, rng: np.random.Generator) -> NumpyArray:
 
 @dataclass(frozen=True)
 class Built:
-    """A change by name and the kinds of data it is for. ``safe``: hardly any system may mind it."""
+    """A change by name and the kinds of data it is for. ``safe``: hardly any system may mind it, on pictures of at
+    least ``side`` pixels a side: one pixel of eight is no small step."""
 
     change: Change
     kinds: tuple[str, ...]
     safe: bool = False
+    side: int = 0
 
 
 _IMAGE, _TEXT, _TABLE, _AUDIO = ("image",), ("text",), ("table",), ("audio",)
@@ -153,7 +155,7 @@ BUILT: Mapping[str, Built] = {
     "brightness": Built(brightness, _IMAGE, True),
     "contrast": Built(contrast, _IMAGE),
     "crop": Built(crop, _IMAGE),
-    "translate": Built(translate, _IMAGE, True),
+    "translate": Built(translate, _IMAGE, True, side=25),
     "upper": Built(upper, _TEXT),
     "lower": Built(lower, _TEXT),
     "whitespace": Built(whitespace, _TEXT, True),
@@ -164,6 +166,12 @@ BUILT: Mapping[str, Built] = {
     "gain": Built(gain, _AUDIO, True),
     "shift": Built(shift, _AUDIO, True),
 }
+
+
+def harmless(s: Samples, kind: str) -> list[str]:
+    """Names of the changes that may be tried on such data without being asked for."""
+    side = min(s.x.shape[1:3]) if kind == "image" else 0
+    return [name for name, b in BUILT.items() if b.safe and kind in b.kinds and side >= b.side]
 
 
 def broken(

@@ -38,7 +38,7 @@ def build(
     functions: Callable[[str], Callable[..., Any]],
 ) -> tuple[list[Relation], list[tuple[str, str]]]:
     """Relations, and (name, why) of those whose function failed. ProbeError for what the card has wrong itself."""
-    stated = list(declared) or [{"change": n} for n, b in metamorphic.BUILT.items() if b.safe and kind in b.kinds]
+    stated = list(declared) or [{"change": name} for name in metamorphic.harmless(rows, kind)]
     made, failed = [], []
     for i, relation in enumerate(stated):
         change, expect = str(relation["change"]), str(relation.get("expect") or "same")

@@ -41,7 +41,8 @@ def metamorphic(target: Predicts, trial: Trial, *, n: int = 400, allowed: float 
         ``label`` of a classifier). Changes by name: pictures flip_horizontal, flip_vertical, rotate, brightness,
         contrast, crop, translate; texts upper, lower, whitespace, punctuation; tables add, scale, permute; sound gain,
         shift; anything ``again`` (asked once more in another order); or ``file.py:function``. Where none is declared,
-        those that hardly any system may mind: again, brightness, translate, whitespace, punctuation, gain, shift.
+        those that hardly any system may mind: again, brightness, translate (from 25 pixels a side on), whitespace,
+        punctuation, gain, shift.
     Why it matters
         It tests without labels what everybody would have said before looking: more income never hurts, a full stop does
         not turn praise into blame.

@@ -16,7 +16,7 @@ def cases(seed: int = 0) -> tuple[Case, ...]:
     dry, drier = (float(d) for d in rng.uniform(0.02, 0.1, 2))
 
     def case(name: str, faulty: bool, make: object, choose: object, held_out: bool = False) -> Case:
-        options = {"episodes": 8, "width": 8}
+        options = {"episodes": 12, "width": 8}
         return Case(name, faulty, Watched(name, make, choose), options=options, held_out=held_out)  # type: ignore[arg-type]
 
     return (
