@@ -1,7 +1,7 @@
 """Momus beside nlpaug, audiomentations and tab_err: damage to texts, clips and tables at like strength, one thread.
 
-    python -m venv /tmp/kinds && /tmp/kinds/bin/pip install nlpaug==1.1.11 audiomentations==0.43.1 tab-err==0.2.1
-    KINDS_PEERS=/tmp/kinds/bin/python python benchmarks/bench_corruption_kinds.py
+    python -m venv kinds && kinds/bin/pip install nlpaug==1.1.11 audiomentations==0.43.1 tab-err==0.2.1
+    KINDS_PEERS=kinds/bin/python python benchmarks/bench_corruption_kinds.py
 
 The peers need packages that would change Momus' own environment, so they run in a process of the interpreter that
 ``KINDS_PEERS`` names; without it Momus stands beside a plain loop over words, clips and cells. Time is CPU time without

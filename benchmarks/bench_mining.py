@@ -2,7 +2,7 @@
 
 python -m benchmarks.bench_mining [--quick]
 
-The peer runs in a Python of its own, named by $MOMUS_PEERS (``python -m venv /tmp/peers && /tmp/peers/bin/pip install
+The peer runs in a Python of its own, named by $MOMUS_PEERS (``python -m venv peers && peers/bin/pip install
 cleanlab==2.9.0``); without it its rows say so. Both read the same .npy files: probabilities (n, k) float32 around a
 known truth, labels of which 5 % were turned, half of them to any class and half to the next. Seconds are processor
 seconds of one thread, memory is the largest resident size above that before the work. Momus reads the scores through a

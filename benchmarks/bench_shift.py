@@ -1,8 +1,8 @@
 """CPU seconds of the shift tests, beside scipy in this process and evidently and alibi-detect in their own.
 
-    python -m venv /tmp/evidently && /tmp/evidently/bin/pip install evidently==0.7.23 "pandas<3"
-    python -m venv /tmp/alibi && /tmp/alibi/bin/pip install alibi-detect==0.13.0 torch
-    EVIDENTLY_PYTHON=/tmp/evidently/bin/python ALIBI_PYTHON=/tmp/alibi/bin/python python -m benchmarks.bench_shift
+    python -m venv evidently && evidently/bin/pip install evidently==0.7.23 "pandas<3"
+    python -m venv alibi && alibi/bin/pip install alibi-detect==0.13.0 torch
+    EVIDENTLY_PYTHON=evidently/bin/python ALIBI_PYTHON=alibi/bin/python python -m benchmarks.bench_shift
 
 Reference and current are N x 100 standard normal, 5 columns of the current moved by 0.2 standard deviations. One
 thread; imports are not counted. What a peer is not installed for is left out. alibi-detect's test runs 100
