@@ -29,9 +29,9 @@ from momus.stats import two_sample
 PEERS = Path(__file__).resolve().parent / "shift_peers.py"
 NOTES = """
 KS columns are those with p below 0.05 / 100 (Bonferroni); all three find the same. alibi-detect's kernel matrix of
-100,000 rows asks for 40 GB and fails; at 10,000 rows its 100 permutations took 353 CPU seconds and 5.5 GB, p = 0.000, by
-`python benchmarks/shift_peers.py alibi_mmd 10000` on 2026-11-22, where the table has no row of it. The million rows are measured in a process of their own: peak memory holds both
-data sets, 800 MB.
+100,000 rows asks for 40 GB and fails; at 10,000 rows its 100 permutations took 353 CPU seconds and 5.5 GB, p = 0.000,
+by `python benchmarks/shift_peers.py alibi_mmd 10000` on 2026-11-22, where the table has no row of it. The million rows
+are measured in a process of their own: peak memory holds both data sets, 800 MB.
 """
 
 
