@@ -2,23 +2,23 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP    := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
 MOMUS  := $(BIN)/momus
 export OMP_NUM_THREADS ?= 1
 
 CASES  := voice-commands character-edits counting-squares equal-accuracy teapot-all-sides face-glasses \
           face-inversion survey-tree hospital-records lira-gain credit-tree linear-steal remembered-faces remembered-mail \
           leike-lava boat-race vase mnist-to-uci natural-photos natural-speech mce-lite0 stop-sign \
-          warfarin-dose tay sticker-sign badnets-digits trojan-faces
+          warfarin-dose tay sticker-sign badnets-digits trojan-faces caffe-zoo runs-on-load decoder-bug
 
-.PHONY: help install prepare cases reproduce-cases demo test quick lint bench controls calibrate docs images reproduce clean
+.PHONY: help install prepare cases reproduce-cases demo test quick soak servers lint bench controls calibrate docs site docs-commands images reproduce clean
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 $(VENV)/.installed: pyproject.toml constraints.txt examples/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch
-	$(PIP) -e '.[torch,onnx,rl,dist,postgres,tables,examples,dev]'
+	$(PIP) -e '.[torch,onnx,rl,dist,postgres,tables,scan,sign,convert,audit,fuzz,corpus,examples,web,site,browser,http,hf,monitor,kafka,dev]'
 	$(PIP) --no-deps -r examples/requirements.txt
 	@touch $@
 
@@ -42,7 +42,15 @@ test: prepare ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 quick: prepare ## the tests that take under ten seconds each
-	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow and not soak"
+
+soak: prepare ## a long fuzz run on the scanner, and the tests that take minutes; results go to docs/soak.md by hand
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m soak
+	$(BIN)/python tests/corpus/soak.py --seconds 1260 --seed 7
+
+servers: install ## environments of the real model servers that tests start (about 1 GB below .servers)
+	$(BIN)/python -m momus.testing.servers tests/servers/mlserver.txt tests/servers/make_mlserver.py
+	$(BIN)/python -m momus.testing.servers tests/servers/mlflow.txt tests/servers/make_mlflow.py
 
 lint: install ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .
@@ -68,9 +76,16 @@ calibrate: install ## search some two hundred networks with and without backdoor
 	$(BIN)/python -m momus.zoo.backdoor.calibrate
 	$(BIN)/python -m momus.zoo.backdoor.calibrate_verdict
 
-docs: install ## regenerate docs/modes from the taxonomy and docs/probes from the docstrings
+site: install ## build the documentation site into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+docs-commands: prepare ## run the long commands of the documentation too (about ten minutes)
+	$(BIN)/python -m pytest -n 0 tests/docs -m soak
+
+docs: install ## regenerate docs/modes from the taxonomy, docs/probes from the docstrings, docs/reference from the verbs
 	$(BIN)/python -m momus.taxonomy.docs
 	$(BIN)/python docs/make_probes.py
+	$(BIN)/python docs/site/make_reference.py
 
 clean: ## remove what make made
-	rm -rf $(VENV) reports .momus build dist
+	rm -rf $(VENV) .servers reports site .momus build dist

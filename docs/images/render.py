@@ -2,8 +2,10 @@
 
     python docs/images/render.py report.html docs/images/report.png --height 2150
     python docs/images/render.py report.json docs/images/terminal.png
+    python docs/images/render.py watch.ansi docs/images/monitor.png --title "momus monitor --once"
 
-An HTML report is photographed as it is; a JSON report is printed as on a terminal and that is photographed.
+An HTML report is photographed as it is; a JSON report is printed as on a terminal and that is photographed, and so is
+what a terminal received, colours included (script -qc "momus monitor --once" watch.ansi).
 """
 
 from __future__ import annotations
@@ -72,9 +74,14 @@ def of_json(source: Path, out: Path, width: int) -> None:
     """The terminal report of a stored view, ``width`` columns wide."""
     printed = StringIO()
     terminal.render(json_.read(source), printed, width=width, color=True)
+    of_terminal(printed.getvalue(), out, width, "momus assess momus.yaml")
+
+
+def of_terminal(printed: str, out: Path, width: int, title: str) -> None:
+    """What a terminal of ``width`` columns shows of a text with its colours."""
     console = Console(record=True, width=width, file=StringIO(), force_terminal=True)
-    console.print(Text.from_ansi(printed.getvalue().strip("\n")), soft_wrap=True)
-    svg = console.export_svg(title="momus assess momus.yaml", theme=INK)
+    console.print(Text.from_ansi(printed.strip("\n")), soft_wrap=True)
+    svg = console.export_svg(title=title, theme=INK)
     # Rich points at fonts on the web; the picture is made without asking anybody.
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.S).replace("Fira Code", "DejaVu Sans Mono")
     box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
@@ -89,12 +96,15 @@ def of_json(source: Path, out: Path, width: int) -> None:
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path, help="report.html or report.json")
+    parser.add_argument("source", type=Path, help="report.html, report.json or a terminal's .ansi")
     parser.add_argument("out", type=Path, help="the PNG to write")
     parser.add_argument("--width", type=int, help="window width in pixels (HTML, 1180) or columns (JSON, 100)")
     parser.add_argument("--height", type=int, default=2150, help="window height in pixels (HTML)")
+    parser.add_argument("--title", default="momus", help="what stands over a terminal (.ansi)")
     given = parser.parse_args()
-    if given.source.suffix == ".json":
+    if given.source.suffix == ".ansi":
+        of_terminal(given.source.read_text("utf-8"), given.out, given.width or 110, given.title)
+    elif given.source.suffix == ".json":
         of_json(given.source, given.out, given.width or 100)
     else:
         of_html(given.source, given.out, given.width or 1180, given.height)

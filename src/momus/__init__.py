@@ -6,10 +6,10 @@ Public names are resolved when first used, so that ``import momus`` reads no fil
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as type checkers know it; `typing` takes longer to import than small files to scan
 if TYPE_CHECKING:
+    from typing import Any
+
     from momus.assess import Assessment as Assessment
     from momus.assess import assess as assess
     from momus.assess import compare as compare
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from momus.assess.plan import Plan as Plan
     from momus.assess.reproduce import reproduce as reproduce
     from momus.assess.run import plan as plan
+    from momus.assess.supply import lock as lock
+    from momus.assess.supply import verify as verify
     from momus.card import SystemCard as SystemCard
     from momus.card import load_card as load_card
     from momus.card.inspect import check_card as check_card
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from momus.methods.artifacts import scan as scan
     from momus.store import open_store as open_store
     from momus.targets import Target as Target
+    from momus.targets.converting import convert as convert
     from momus.taxonomy import load as load_taxonomy  # noqa: F401
     from momus.threats import threats as threats
     from momus.threats.draft import draft as draft
@@ -54,10 +57,12 @@ _HOMES = {
     "assess": "momus.assess:assess",
     "check_card": "momus.card.inspect:check_card",
     "compare": "momus.assess:compare",
+    "convert": "momus.targets.converting:convert",
     "draft": "momus.threats.draft:draft",
     "get_probe": "momus.core.registry:get_probe",
     "load_card": "momus.card:load_card",
     "load_taxonomy": "momus.taxonomy:load",
+    "lock": "momus.assess.supply:lock",
     "open_store": "momus.store:open_store",
     "plan": "momus.assess.run:plan",
     "probe": "momus.core.probe:probe",
@@ -66,6 +71,7 @@ _HOMES = {
     "reproduce": "momus.assess.reproduce:reproduce",
     "scan": "momus.methods.artifacts:scan",
     "threats": "momus.threats:threats",
+    "verify": "momus.assess.supply:verify",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]
@@ -74,6 +80,8 @@ __all__ = ["__version__", *sorted(_HOMES)]
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'momus' has no attribute '{name}'")
+    import importlib
+
     module, attribute = _HOMES[name].split(":")
     found = importlib.import_module(module)
     # `assess` and `threats` are rooms that can be called; the room stays, whichever of the two was asked for first.

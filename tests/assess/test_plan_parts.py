@@ -55,6 +55,17 @@ def test_what_is_named_runs(more: dict[str, Any]) -> None:
     assert {(PART, "open"), (PART, "closed"), (WHOLE, "open")} == planned(**more)
 
 
+def test_rows_that_are_named_and_do_not_load_are_a_fault_and_no_gap_of_the_card() -> None:
+    broken = {"error": {"place": "data.py:3", "message": "share not mounted", "hint": ""}}
+    target = {"name": "open", "adapter": "sklearn", "path": "open.joblib"}
+    data = {"train": "a.csv", "test": "b.csv"}
+    card = SystemCard.from_dict({"system": "s", "targets": [target], "data": data, "select": ["membership"]})
+    shown = seen("open", trains=True)
+    for held, why in (({"test": shown.data["test"], "train": broken}, "unopened"), ({}, "data")):
+        made = make_plan(card, {"open": replace(shown, data=held)}, seed=0)
+        assert {g.why for g in made.gaps if g.probe == WHOLE} == {why}
+
+
 @pytest.mark.parametrize(
     ("marked", "probes", "runs"),
     [([], {}, False), (["debt"], {}, True), ([], {"inversion.attribute": {"column": "debt"}}, True)],

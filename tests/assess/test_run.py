@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -177,7 +178,7 @@ def test_a_killed_run_goes_on_where_it_was(system: Make) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["sequential", "loky", "dask", "ray"])
+@pytest.mark.parametrize("backend", ["sequential", "loky", pytest.param("dask", marks=pytest.mark.soak), "ray"])
 def test_every_backend_gives_the_same_numbers(system: Make, backend: str, tmp_path: Path) -> None:
     if backend in ("dask", "ray"):
         pytest.importorskip({"dask": "distributed", "ray": "ray"}[backend])
@@ -198,14 +199,14 @@ def test_a_failing_store_costs_no_measurement(system: Make, monkeypatch: pytest.
     from momus.core.records import Measurement
     from momus.store import Store
 
-    append = Store.append
+    extend = Store.extend
 
-    def full(self: Store, run: str, record: object) -> None:
-        if isinstance(record, Measurement):
+    def full(self: Store, run: str, some: Any) -> None:
+        if any(isinstance(record, Measurement) for record in some):
             raise StoreError("the disk is full", code="store/disk-full", place="runs.sqlite", hint="Free some space")
-        append(self, run, record)  # type: ignore[arg-type]
+        extend(self, run, some)
 
-    monkeypatch.setattr(Store, "append", full)
+    monkeypatch.setattr(Store, "extend", full)
     done = momus.assess(system())
     assert len(done.measurements) == 3
     assert len(done.warnings) == 1 and "store/disk-full" in done.warnings[0]
@@ -217,16 +218,16 @@ def test_a_store_that_fills_up_hands_over_to_one_elsewhere(system: Make, monkeyp
     from momus.core.records import Measurement
     from momus.store import Store
 
-    append, room = Store.append, [1]
+    extend, room = Store.extend, [1]
 
-    def full(self: Store, run: str, record: object) -> None:
-        if isinstance(record, Measurement) and "small.sqlite" in self.name:
+    def full(self: Store, run: str, some: Any) -> None:
+        if any(isinstance(record, Measurement) for record in some) and "small.sqlite" in self.name:
             if not room:
                 raise StoreError("the disk is full", code="store/disk-full", place=self.name, hint="Free some space")
             room.pop()
-        append(self, run, record)  # type: ignore[arg-type]
+        extend(self, run, some)
 
-    monkeypatch.setattr(Store, "append", full)
+    monkeypatch.setattr(Store, "extend", full)
     card = system()
     done = momus.assess(card, store=card.parent / "small.sqlite")
     (warning,) = done.warnings

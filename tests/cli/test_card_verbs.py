@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -79,7 +80,8 @@ def test_check_tells_what_is_missing(card: Path) -> None:
     done = call(check, card)
     assert done.return_value == 0
     assert "the card is right" in done.output
-    assert "3 known" in done.output
+    known = re.search(r"(\d+) facts known", call(threats, card).output)
+    assert known and f"{known[1]} known" in done.output, "one count for both: what the targets show counts too"
     plain = json.loads(call(check, card, "--json").output)
     assert plain["ok"]
     assert plain["questions"][0]["modes"]
@@ -132,3 +134,11 @@ def test_check_shows_what_the_columns_were_taken_for(card: Path) -> None:
     broken = call(check, card, "--data")
     assert broken.return_value == 2
     assert "test: " in broken.output and "data/label-outside" in broken.output
+
+
+def test_several_cards_are_checked_and_each_is_told(momus_, assessed: Path) -> None:
+    Path("wrong.yaml").write_text("sytem: x\n")
+    said = momus_("check", "wrong.yaml", "momus.yaml", "none.yaml")
+    assert said.code == 2 and "the card is right" in said.out
+    assert "wrong.yaml:1:1" in said.err and "none.yaml" in said.err
+    assert momus_("check", "momus.yaml", "momus.yaml").code == 0

@@ -104,7 +104,6 @@ def test_missing_data_is_named_in_the_report(momus_, fresh: Make) -> None:
         (("assess", "no.yaml"), ["no.yaml", "momus init"]),
         (("assess", "--only", "perturbation.pdg"), ["perturbation.pdg", "Did you mean perturbation.pgd"]),
         (("assess", "--only", "membershp"), ["membership"]),
-        (("assess", "--only", "M11"), ["no probe tests", "momus explain dependencies"]),
         (("plan", "--only", "nothing-like-it-at-all"), ["momus list probes"]),
         (("assess", "--queries", "0"), ["--queries", "x>=1"]),
         (("assess", "--seconds", "-3"), ["--seconds", "x>0"]),
@@ -161,7 +160,7 @@ def test_nothing_is_measured_for_a_report_that_cannot_be_written(momus_, fresh: 
 
 
 def test_a_full_disk_keeps_the_verdict_reachable(momus_, assessed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> Path:
+    def full(*_: object, **__: object) -> Path:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("momus.reports.write", full)
@@ -219,17 +218,17 @@ def test_compare_takes_the_run_before(momus_, assessed: Path, tmp_path: Path) ->
     assert momus_("compare", "--store", assessed / "momus.yaml").code == 2
 
 
-def test_a_worse_run_is_1(momus_, assessed: Path) -> None:
-    """The same numbers under a stricter card: stored runs are judged by their own card."""
+def test_a_stricter_card_is_no_regression(momus_, assessed: Path) -> None:
+    """The same numbers under a stricter card: the row reads worse, the system is what it was."""
     text = Path("momus.yaml").read_text()
     Path("momus.yaml").write_text(text + "limits: {shift.groups: 0.99, membership.loss: 0.99}\n")
     assert momus_("assess").code == 0
     Path("momus.yaml").write_text(text + "limits: {shift.groups: -0.99, membership.loss: 0.99}\n")
     momus_("assess")
     said = momus_("compare")
-    assert said.code == 1, said.out
-    assert "shift" in said.out
-    assert momus_("compare", "latest", json.loads(momus_("list", "runs", "--json").out)[1]["run"]).code == 0
+    assert said.code == 0 and "1 of 17 modes got worse" in said.out
+    said = momus_("compare", "--fail-on-regression")
+    assert said.code == 0 and "No regression beyond the intervals" in said.out
 
 
 def test_report_rejudges_and_leaves_the_store_alone(momus_, assessed: Path) -> None:
@@ -248,8 +247,7 @@ def test_plan_tells_gaps_once_and_what_cannot_pass(momus_, fresh: Make) -> None:
     assert said.code == 0
     assert "membership.loss on model cannot pass" in said.out and "at least 73 rows" in said.out
     assert "perturbation.square on model cannot pass" not in said.out
-    assert " ".join(said.out.split()).count("this version of Momus has no probe for the mode") == 1
-    assert "M11: this version" in said.out
+    assert "has no probe for the mode" not in said.out
     enough = momus_("plan", fresh(n=80, select=["membership.loss", "perturbation.square"]))
     assert "cannot pass" not in enough.out
 
@@ -282,10 +280,14 @@ def test_the_password_of_a_store_is_not_kept(momus_, assessed: Path) -> None:
     from momus.cli import options
     from momus.cli.main import cli
 
-    words = ["assess", "--store", "postgresql+psycopg://me:hunter2@host/base"]
-    with cli.make_context("momus", list(words), obj={"argv": words}):
-        kept = options.command_line()
-    assert kept == "momus assess --store postgresql+psycopg://me:***@host/base"
+    for given, kept in {
+        "me:hunter2@host/base": "me:***@host/base",
+        "me:hunter2/hunter2@hunter2 @host/base": "me:***@host/base",
+        "me@host/base?sslmode=require&password=hunter2&a=b": "me@host/base?sslmode=require&password=***&a=b",
+    }.items():
+        words = ["assess", "--store", f"postgresql+psycopg://{given}"]
+        with cli.make_context("momus", list(words), obj={"argv": words}):
+            assert options.command_line() == f"momus assess --store 'postgresql+psycopg://{kept}'"
 
 
 @pytest.mark.slow

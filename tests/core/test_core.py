@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from momus.core import digest, seeds
 from momus.core.capabilities import Gradients, Predicts, Probabilities, TargetInfo, Trains, abilities, missing, to_numpy
 from momus.core.errors import BudgetSpent, CardError, MissingExtra, NotFound, ProbeError, TargetError
-from momus.core.evidence import Line, Series, Table
+from momus.core.evidence import FileMark, Line, Series, Table
 from momus.core.meter import Budget, Meter
 from momus.core.probe import Trial, probe
 from momus.core.records import Interval, Knowledge, Measurement, Severity
@@ -60,6 +60,13 @@ def test_records_are_frozen_and_strict() -> None:
         reading(verdict="pass")
     with pytest.raises(ValidationError, match="upside down"):
         Interval(low=1, high=0)
+
+
+def test_marks_stored_under_older_words_are_read_as_what_they_are_called_now() -> None:
+    for old, now in (("bad", "dangerous"), ("unread", "not understood"), ("suspicious", "suspicious")):
+        assert FileMark.model_validate({"title": "f", "path": "f", "what": "x", "severity": old}).severity == now
+    with pytest.raises(ValidationError):
+        FileMark.model_validate({"title": "f", "path": "f", "what": "x", "severity": "worse"})
 
 
 def test_evidence_survives_json() -> None:
@@ -208,3 +215,7 @@ def test_what_is_kept_for_later_is_not_spent_now() -> None:
             meter.spend(1)
     meter.spend(10)
     assert meter.queries == 30
+
+
+def test_a_name_with_half_a_surrogate_pair_has_a_seed() -> None:
+    assert seeds.derive(1, "walk\ud800er") != seeds.derive(1, "walk\ud801er")

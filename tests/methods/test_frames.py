@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -77,4 +78,20 @@ def test_an_environment_that_can_draw_is_asked_to() -> None:
 
     env = frames.drawing_env(gymnasium.make("CliffWalking-v1"))
     assert env.render_mode == "rgb_array"
+    env.close()
+
+
+def test_a_wrapper_that_cannot_be_made_again_is_kept_and_its_world_draws() -> None:
+    import gymnasium
+
+    class Own(gymnasium.ObservationWrapper):  # takes no note of its arguments, so that no spec can rebuild it
+        def observation(self, observation: Any) -> Any:
+            return observation
+
+    env = Own(gymnasium.make("CliffWalking-v1"))
+    drawing = frames.drawing_env(env)
+    assert drawing is env and env.unwrapped.render_mode == "rgb_array"
+    drawing.reset(seed=0)
+    shown = frames.rendered(drawing)
+    assert shown is not None and shown.ndim == 3
     env.close()

@@ -7,8 +7,10 @@ import re
 
 import pytest
 
+from momus.core.records import Gap
 from momus.reports import markdown
 from momus.reports.view import ReportView
+from momus.testing.report_changes import row
 from momus.testing.report_sample import hostile_view, sample_view
 
 
@@ -33,11 +35,20 @@ def test_fits_a_comment_however_much_was_found() -> None:
 
 
 def test_findings_follow_worst_first() -> None:
-    heads = re.findall(r"^### (M\d\d)", written(sample_view()), re.M)
+    heads = re.findall(r"^<details><summary>(M\d\d)", written(sample_view()), re.M)
     assert heads == ["M04", "M09", "M01", "M17", "M12", "M14"]
+
+
+def test_rows_that_ran_out_of_time_are_named_though_they_read_pass() -> None:
+    late = [Gap(mode="stealing", probe=f"stealing.{p}", target=t, why="budget", detail="d", how_to_close="h")
+            for p, t in (("tree", "a"), ("tree", "b"), ("active", "a"))]  # fmt: skip
+    text = written(row(sample_view(), "stealing", gaps=late))
+    assert "**Out of time, not made:** 3 measurements of M05. A pass there does not cover what was left out." in text
+    assert "Out of time" not in written(row(sample_view(), "stealing", gaps=()))
 
 
 def test_hostile_strings_open_no_heading_and_no_list() -> None:
     lines = written(hostile_view()).split("\n")
-    assert sum(x.startswith("#") for x in lines) == 1 + 6
+    assert sum(x.startswith("#") for x in lines) == 1
+    assert sum(x.startswith("<") for x in lines) == 1 + 2 * 6 + 1  # the mark, six folded rows, the small print
     assert not [x for x in lines if x.startswith("next")]

@@ -167,7 +167,8 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "starts"), [("r.html", "<!doctype html>"), ("r.md", "## Momus"), ("r.json", "{"), ("r.txt", "\nloan")]
+    ("name", "starts"),
+    [("r.html", "<!doctype html>"), ("r.md", "<!-- momus:loan-approval-"), ("r.json", "{"), ("r.txt", "\nloan")],
 )
 def test_the_suffix_names_the_format(name: str, starts: str, tmp_path: Path) -> None:
     assert write(sample_view(), tmp_path / name) == tmp_path / name

@@ -147,3 +147,21 @@ def test_plain_words_for_every_status() -> None:
     membership = wording.plain(sample_view().mode("membership"))
     assert "one false alarm in a hundred: 0.31, where at most 0.05 was allowed" in membership
     assert "between 0.29 and 0.33 with 95% confidence" in membership
+
+
+@pytest.mark.parametrize(
+    ("ci", "said"),
+    [
+        (Interval(low=4, high=4, level=1.0, method="exact"), "exact"),
+        (Interval(low=0, high=174, level=1.0, method="exact"), "[0, 174]"),
+        (Interval(low=2, high=5, level=1.0, method="counted"), "[2, 5]"),
+        (Interval(low=0.1, high=0.3, level=0.95, method="wilson"), "[0.10, 0.30]"),
+    ],
+)
+def test_a_count_with_something_left_open_says_how_much(ci: Interval, said: str) -> None:
+    assert wording.interval(ci) == said
+
+
+def test_what_rounds_to_nothing_has_no_sign() -> None:
+    assert wording.number(-0.001, 0.05) == "0.00"
+    assert wording.number(-0.006, 0.05) == "-0.01"

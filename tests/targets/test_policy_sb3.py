@@ -188,8 +188,8 @@ def test_what_does_not_fit_is_said(
 
 def test_files_that_are_no_policies(trained: dict[str, tuple[Path, Any]], tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as held:
-        held.writestr("readme.txt", "hello")
-    with pytest.raises(UnsafeArtifact, match="the scan calls it unread"):
+        held.writestr("readme.bin", bytes(range(7, 90)))
+    with pytest.raises(UnsafeArtifact, match="the scan calls it not understood"):
         open_target(card("other.zip", "CartPole-v1"), tmp_path)
     with pytest.raises(TargetError, match="no 'data' in it"):
         open_target(card("other.zip", "CartPole-v1"), tmp_path, allow_unsafe=True)

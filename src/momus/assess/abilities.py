@@ -45,6 +45,8 @@ _ABILITIES = {
     "without_units": "answer without some of its units",
     "tune": "be tuned on other rows",
     "learn": "learn further rows as they come",
+    "serving": "answer bytes as they come from a caller",
+    "packages": "name the software beneath it",
 }
 
 
@@ -79,6 +81,8 @@ def in_words(names: Sequence[str], between: str = " or ") -> str:
 
 
 REMEDIES = {
+    "serving": "Add targets[].serve with answer: file.py:function, from bytes to an answer",
+    "packages": "Name a lock file, a bill of materials or an environment under targets[].dependencies",
     "layers": "Open the model itself by the torch adapter, or ONNX with momus[onnx,torch]",
     "tune": "Open the model itself by the torch adapter, or ONNX with momus[onnx,torch]",
     "learn": "Use an estimator with partial_fit, or an object with a method learn(x, y)",

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import io
+import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from momus.card import SystemCard
 from momus.card.read import card_of_text
-from momus.core.records import Failure, Finding, Gap, Measurement, Rating, Run, Severity
+from momus.core.decisions import Waived, in_force, nearest, now, system_id
+from momus.core.errors import CardError
+from momus.core.garbage import no_collection
+from momus.core.records import Failure, Finding, Gap, Measurement, Rating, Run, Severity, Status
 from momus.judge import Row, coverage, decide, decide_failure, limit_for, load_controls, rate
 from momus.reports import ReportView, build_view
 from momus.store import Store, open_store
 from momus.threats import ThreatModel, picture, threats
+
+_NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,7 @@ class Assessment:
     ratings: tuple[Rating, ...]
     gaps: tuple[Gap, ...]
     warnings: tuple[str, ...] = field(default=())
+    waivers: tuple[Waived, ...] = field(default=())
 
     def __getitem__(self, mode: str) -> Row:
         """The row of a mode, by slug or id."""
@@ -41,8 +50,19 @@ class Assessment:
 
     @property
     def severity(self) -> Severity:
-        """The worst severity of any finding."""
-        return max((r.severity for r in self.ratings), key=lambda s: s.rank, default=Severity.NONE)
+        """The worst severity of any finding that nobody has accepted."""
+        accepted = [f for f in self.findings if self.waiver(f) is not None]
+        counted = [r.severity for r in self.ratings if not any(r.of(f) for f in accepted)]
+        return max(counted, key=lambda s: s.rank, default=Severity.NONE)
+
+    def waiver(self, finding: Finding) -> Waived | None:
+        """A decision that holds under which a failure is accepted. What broke down cannot be accepted."""
+        if finding.status is not Status.FAIL:
+            return None
+        mine = [w for w in self.waivers if w.covers(finding.mode, finding.probe, finding.target)]
+        given = [r.severity for r in self.ratings if r.of(finding)] if any(w.up_to is not None for w in mine) else []
+        worst = max(given, key=lambda s: s.rank, default=None)
+        return nearest(w for w in mine if w.bears(worst))
 
     def view(self) -> ReportView:
         """What every report is rendered from."""
@@ -58,6 +78,7 @@ class Assessment:
             picture_svg=picture(self.card, self.threat_model),
             controls=load_controls(),
             outside=load().outside,
+            waivers=self.waivers,
         )
 
     def report(self, path: str | Path, format: str | None = None) -> Path:
@@ -96,8 +117,14 @@ def review(
     *,
     limits: Mapping[str, float] | None = None,
     warnings: Sequence[str] = (),
+    waivers: Sequence[Waived] = (),
+    today: date | None = None,
 ) -> Assessment:
-    """Judge results under the card's facts and limits (``limits`` overrides them). The model is not touched."""
+    """Judge results under the card's facts and limits (``limits`` overrides them). The model is not touched.
+
+    ``waivers`` are all decisions there are, of any system: those that hold for this one on the day (``today``, in UTC
+    unless given) leave what they cover out of the severity. They change no verdict.
+    """
     kept = list(results)
     model = threats(card)
     marks = {**card.limits, **(limits or {})}
@@ -120,7 +147,26 @@ def review(
         ratings=tuple(ratings),
         gaps=tuple(gaps),
         warnings=tuple(warnings),
+        waivers=_holding(run, card, waivers, today or now().date()),
     )
+
+
+def _holding(run: Run, card: SystemCard, waivers: Sequence[Waived], today: date) -> tuple[Waived, ...]:
+    """The waivers of this system that hold, those that its card states included."""
+    mine = system_id(run.system)
+    stated = [
+        Waived(
+            id=f"card-{i}",
+            system=mine,
+            mode=w.mode,
+            reason=w.reason.strip()[:2000] or "not said",
+            by=w.by.strip()[:200] or "not said",
+            until=w.until,
+            created=run.created,
+        )
+        for i, w in enumerate(card.waivers)
+    ]
+    return in_force([*stated, *(w for w in waivers if w.system == mine)], today)
 
 
 def recall(
@@ -129,21 +175,44 @@ def recall(
     *,
     limits: Mapping[str, float] | None = None,
     card: SystemCard | None = None,
+    today: date | None = None,
 ) -> Assessment:
-    """A stored run, judged again: under its own card, or under ``card`` and ``limits`` where given.
+    """A stored run, judged again: under its own card, or under ``card`` and ``limits`` where given, and
+    under the waivers that the store holds.
 
     ``store``: an open store, or the path or URL of one. ``run``: an id, an unambiguous beginning of it, or ``latest``.
     Raises NotFound for an unknown run, StoreError for a store that cannot be read.
     """
     if not isinstance(store, Store):
         with open_store(store) as opened:
-            return recall(opened, run, limits=limits, card=card)
+            return recall(opened, run, limits=limits, card=card, today=today)
     head = store.run(run)
     system = card or _stored_card(head)
-    gaps = [Gap.model_validate(g) for g in head.settings.get("gaps", ())]
-    return review(head, system, store.records(head.id), gaps, limits=limits)
+    kept = waivers_of(store, head.system)
+    with no_collection():
+        gaps = [Gap.model_validate(g) for g in head.settings.get("gaps", ())]
+        return review(head, system, _last(head, store.records(head.id)), gaps, limits=limits, waivers=kept, today=today)
+
+
+def _last(head: Run, results: Sequence[Measurement | Failure]) -> Iterable[Measurement | Failure]:
+    """The results of a run. A watch writes each detector's anew while it goes on: of those the last counts."""
+    return {(r.probe, r.target): r for r in results}.values() if head.settings.get("watch") else results
+
+
+def waivers_of(store: Store, system: str) -> tuple[Waived, ...]:
+    """Every decision that a store holds about a system, by the system's name."""
+    return store.waivers(system_id(system))
 
 
 def _stored_card(head: Run) -> SystemCard:
-    """The card as it was stored. Its secrets were never kept, and judging needs none: their names stand in."""
-    return card_of_text(head.card_text, path=Path(head.card_path) if head.card_path else None, keep_variables=True)
+    """The card as it was stored. Its secrets were never kept, and judging needs none: their names stand in.
+
+    What this process was started with is none of a stored card's business: only what reads as a number is filled in,
+    where the card needs it to be one.
+    """
+    path = Path(head.card_path) if head.card_path else None
+    try:
+        return card_of_text(head.card_text, path=path, keep_variables=True, environment={})
+    except CardError:
+        numbers = {name: value for name, value in os.environ.items() if _NUMBER.fullmatch(value)}
+        return card_of_text(head.card_text, path=path, keep_variables=True, environment=numbers)

@@ -13,9 +13,12 @@ import ctypes
 import os
 import resource
 import signal
+import socket
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
@@ -34,7 +37,7 @@ def confine(memory_mb: int, network: Sequence[str]) -> dict[str, str]:
     _lower(resource.RLIMIT_FSIZE, _LARGEST_FILE)
     _lower(resource.RLIMIT_DATA, (memory_mb << 20) + _HEADROOM)
     namespace = "shared: the card names hosts" if network else _leave_network()
-    sys.addaudithook(_network_hook(frozenset(network)))
+    _guard_network(network)
     return {"network namespace": namespace, "network hook": "on"}
 
 
@@ -81,17 +84,90 @@ def _leave_network() -> str:
     return f"refused by the kernel ({os.strerror(ctypes.get_errno())})"
 
 
-def _network_hook(allowed: frozenset[str]):  # type: ignore[no-untyped-def]
-    watched = {"socket.connect": 1, "socket.getaddrinfo": 0, "socket.gethostbyname": 0, "socket.sendto": 1}
+class _Allowed:
+    """The hosts that the card names, and the addresses that their names were resolved to in this process.
 
-    def hook(event: str, args: tuple[object, ...]) -> None:
-        if event not in watched:
+    A connection is made to an address, never to a name, so a name alone would let nothing through. An address counts
+    only where the system's own resolver gave it for a name of the card.
+    """
+
+    def __init__(self, named: Sequence[str]) -> None:
+        self._named = frozenset(_plain(n) for n in named)
+        self._resolved: set[str] = set()
+        self._mine = threading.local()
+        self._resolve = socket.getaddrinfo
+
+    def refuses(self, host: str) -> bool:
+        return host not in self._named and host not in self._resolved
+
+    def names(self, host: str) -> bool:
+        return host in self._named
+
+    def look_up(self, host: str) -> None:
+        """Learn the addresses of a name before anybody else asks for them."""
+        if getattr(self._mine, "busy", False):
+            return  # it is our own question that is being audited
+        self._mine.busy = True
+        try:
+            self._learn(self._resolve(host, None))
+        except OSError:
+            pass  # whoever asks gets the same error
+        finally:
+            self._mine.busy = False
+
+    def getaddrinfo(self, host: Any, *more: Any, **named: Any) -> Any:
+        """In place of ``socket.getaddrinfo``: one question instead of two, whose answers may differ."""
+        self._mine.busy = True
+        try:
+            found = self._resolve(host, *more, **named)
+        finally:
+            self._mine.busy = False
+        if host is not None and _plain(host) in self._named:
+            self._learn(found)
+        return found
+
+    def _learn(self, found: Any) -> None:
+        self._resolved |= {_plain(entry[4][0]) for entry in found}
+
+
+def _plain(host: object) -> str:
+    """A host as it is compared: no case, no final dot, no zone of an address; other alphabets as DNS writes them."""
+    text = host.decode("latin-1") if isinstance(host, bytes | bytearray) else str(host)
+    text = text.strip("[]").partition("%")[0].rstrip(".").lower()
+    try:
+        return text if text.isascii() else text.encode("idna").decode("ascii")
+    except UnicodeError:
+        return text
+
+
+def _guard_network(named: Sequence[str]) -> None:
+    """From now on this process's Python code connects to nothing but the hosts that are named."""
+    allowed = _Allowed(named)
+    sys.addaudithook(_network_hook(allowed))
+    if named:
+        socket.getaddrinfo = allowed.getaddrinfo
+
+
+def _network_hook(allowed: _Allowed) -> Callable[[str, tuple[Any, ...]], None]:
+    connects = {"socket.connect": 1, "socket.sendto": 1, "socket.sendmsg": 1}
+    resolves = {"socket.getaddrinfo": 0, "socket.gethostbyname": 0}
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        at = connects.get(event)
+        if at is None:
+            at = resolves.get(event)
+        if at is None:
             return
-        where = args[watched[event]]
-        host = where[0] if isinstance(where, tuple) and where else where
-        if isinstance(where, str | bytes) and event in ("socket.connect", "socket.sendto"):
+        where = args[at]
+        if isinstance(where, str | bytes) and event in connects:
             return  # a UNIX socket path: local by nature
-        if str(host) not in allowed and host is not None:
-            raise PermissionError(f"this worker may not reach '{host}': the card's network list does not name it")
+        host = where[0] if isinstance(where, tuple) and where else where
+        if host is None:
+            return
+        name = _plain(host)
+        if allowed.refuses(name):
+            raise PermissionError(f"this worker may not reach '{name}': the card's network list does not name it")
+        if event in resolves and allowed.names(name):
+            allowed.look_up(name)
 
     return hook

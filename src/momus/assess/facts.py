@@ -10,6 +10,11 @@ from typing import Any
 
 from momus.card import SystemCard, TargetCard
 from momus.core import digest
+from momus.methods.provenance import strict
+
+_LARGEST_TEXT = 64 << 20
+# Where publishers leave digests and signatures of what lies beside them.
+_STATED = ("*.sig", "*.sigstore", "*.md5", "*.sha*", "*SUMS*", "*sums.txt", "readme.md", "README.md")
 
 
 def facts_for(
@@ -28,8 +33,12 @@ def facts_for(
     found: dict[str, Any] = {}
     texts = [v for v in (options or {}).values() if isinstance(v, str)]
     named = [part.strip() for text in texts for part in text.split(",")]
-    if mode == "supply_chain" and target.digests:
-        found["digests"] = dict(target.digests)
+    if mode == "supply_chain":
+        found |= {"digests": dict(target.digests)} if target.digests else {}
+        found |= _supply(card)
+        named += [f.signature for f in card.supply.files if f.signature]
+    if mode == "dependencies" and target.dependencies is not None:
+        found |= {"network": list(card.network), "today": (today or datetime.now(UTC).date()).isoformat()}
     if mode == "membership":
         claimed = card.facts.get("train.dp_epsilon")
         if isinstance(claimed, int | float) and not isinstance(claimed, bool):
@@ -53,6 +62,50 @@ def facts_for(
     if read := _contents(named, card.base):
         found["code"] = read
     return found
+
+
+def _supply(card: SystemCard) -> dict[str, Any]:
+    """Where files come from, as the card and its lock say; empty where neither says anything."""
+    given = card.supply
+    lock = _text(card.base / given.lock)
+    if lock is None and not given.files:
+        return {}
+    told = {
+        "lock": None if lock is None else _parsed(lock),
+        "files": [f.model_dump(mode="json", exclude_none=True) for f in given.files],
+        "trusted": list(given.trusted),
+        "keys": {name: _text(card.base / path) or "" for name, path in given.keys.items()},
+        "base": str(card.base.resolve()),
+    }
+    return {"supply": told, "supplied": _supplied(card)}
+
+
+def _supplied(card: SystemCard) -> str:
+    """One digest over the files said to come from elsewhere, and over what states their digests beside them."""
+    found: set[Path] = set()
+    for supplied in card.supply.files:
+        path = card.base / supplied.path
+        found |= {p for p in path.rglob("*") if p.is_file()} if path.is_dir() else {path}
+        found |= {p for name in _STATED for p in (path if path.is_dir() else path.parent).glob(name)}
+    return digest.of_value(sorted((str(p), digest.of_file(p)) for p in found if p.is_file()))
+
+
+def _parsed(lock: str) -> Any:
+    """The lock's plain content; what cannot be read says so, and is no lock."""
+    try:
+        return strict.parse(lock.encode(), "the lock")
+    except strict.Malformed as error:
+        return {"error": str(error)}
+
+
+def _text(path: Path) -> str | None:
+    """A small text file's content; None where there is none that could be read."""
+    try:
+        if path.stat().st_size > _LARGEST_TEXT:
+            return None
+        return path.read_text("utf-8")
+    except (OSError, ValueError):
+        return None
 
 
 def _overdue(card: SystemCard, today: date) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from momus import __version__
 from momus.assess.abilities import REMEDIES, in_words, remedy
@@ -20,8 +20,14 @@ from momus.core.registry import get_probe, probe_ids
 from momus.judge import limit_for
 from momus.taxonomy import load
 
+if TYPE_CHECKING:
+    from momus.assess.budgeting import Choice
+
 # Probes that read files without loading them, and that every other probe of the same target waits for.
-_FILES_ONLY = frozenset({"files", "code", "info"})
+_FILES_ONLY = frozenset({"files", "code", "packages", "info"})
+# Probes that run the user's path from bytes to an answer, and nothing else of the target.
+_SERVED_ONLY = frozenset({"serving", "info"})
+Face = Literal["files", "served", "model"]
 DEFAULT_SECONDS = 600.0
 # How data are read and put to a model. Raise it whenever a reader or an adapter may change a number between releases,
 # so that results stored before are not taken for today's; the release itself is part of the key.
@@ -36,6 +42,7 @@ class Inspection:
     """What a worker found out about one target: its info, what each probe lacks, and what its data sets hold.
 
     ``files`` is the info of the target seen as mere files; it is known even where opening the target failed.
+    ``served`` is that of its path from bytes to an answer, and ``unserved`` why that could not be opened.
     """
 
     target: str
@@ -44,11 +51,16 @@ class Inspection:
     lacking: Mapping[str, Sequence[str]] = field(default_factory=dict)
     data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     failure: Mapping[str, str] | None = None
+    served: Mapping[str, Any] = field(default_factory=dict)
+    unserved: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Job:
-    """One probe on one target: all that a worker needs, and the key under which its result is found again."""
+    """One probe on one target: all that a worker needs, and the key under which its result is found again.
+
+    ``digests`` are those of the served models it asks, as they were when the run began: they may change meanwhile.
+    """
 
     key: str
     probe: str
@@ -60,18 +72,27 @@ class Job:
     queries: int | None
     seconds: float
     memory_mb: int
-    files_only: bool = False
+    face: Face = "model"
     context: Mapping[str, Any] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def files_only(self) -> bool:
+        return self.face == "files"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be measured and what will not; ``warnings`` name the jobs that cannot pass with the rows there are."""
+    """What will be measured and what will not; ``warnings`` name the jobs that cannot pass with the rows there are.
+
+    ``choice`` says why these jobs, where they were chosen for so many minutes.
+    """
 
     jobs: tuple[Job, ...]
     gaps: tuple[Gap, ...]
     warnings: tuple[str, ...] = ()
+    choice: Choice | None = None
 
     def __rich__(self) -> str:
         lines = [f"[bold]{len(self.jobs)} measurements[/bold]"]
@@ -84,7 +105,15 @@ class Plan:
 def is_static(probe: Probe) -> bool:
     """True for a probe that only reads files: it runs before anything is loaded."""
     needed = set(abilities(probe.needs))
-    return needed <= _FILES_ONLY and bool(needed & {"files", "code"})
+    return needed <= _FILES_ONLY and bool(needed - {"info"})
+
+
+def face_of(probe: Probe) -> Face:
+    """As what a probe meets a target: mere files, the path from bytes to an answer, or the opened model."""
+    needed = set(abilities(probe.needs))
+    if is_static(probe):
+        return "files"
+    return "served" if "serving" in needed and needed <= _SERVED_ONLY else "model"
 
 
 def make_plan(
@@ -173,13 +202,15 @@ def _gap(
 
     if waiver is not None:
         return gap("waived", f"waived by {waiver.by} until {waiver.until}: {waiver.reason}", "Remove the waiver")
-    known = seen is not None and seen.failure is None and not is_static(probe)
+    known = seen is not None and seen.failure is None and face_of(probe) == "model"
     if known and seen is not None and (unfit := _unfit(probe, seen, gap)):
         return unfit  # whether or not it was asked for
     if not chosen:
         return gap("not-selected", "not selected", f"momus assess --only {probe.id}")
     if is_static(probe):
-        return _static_gap(probe, seen, gap)
+        return _static_gap(card, probe, seen, gap)
+    if face_of(probe) == "served":
+        return _served_gap(seen, gap)
     if seen is None or seen.failure is not None:
         failure = (seen.failure if seen else None) or {"message": "not inspected", "hint": "", "code": ""}
         why = "unsafe" if failure["code"] == "target/unsafe-artifact" else "unopened"
@@ -190,7 +221,7 @@ def _gap(
     return _data_gap(card, probe, seen, gap)
 
 
-def _static_gap(probe: Probe, seen: Inspection | None, gap: Any) -> Gap | None:
+def _static_gap(card: SystemCard, probe: Probe, seen: Inspection | None, gap: Any) -> Gap | None:
     """What a probe that only reads files has nothing to read of."""
     held = {} if seen is None else seen.files
     if "code" in abilities(probe.needs) and not held.get("code"):
@@ -198,6 +229,20 @@ def _static_gap(probe: Probe, seen: Inspection | None, gap: Any) -> Gap | None:
     if "files" in abilities(probe.needs) and not held.get("files"):
         remedy = "Name them under targets[].path or targets[].files"
         return gap("data", "the target has no artifact files", remedy)  # type: ignore[no-any-return]
+    if "packages" in abilities(probe.needs) and not held.get("packages"):
+        return gap("data", "no list of packages is named", REMEDIES["packages"])  # type: ignore[no-any-return]
+    return _undeclared_gap(card, probe, gap)
+
+
+def _served_gap(seen: Inspection | None, gap: Any) -> Gap | None:
+    """Why a probe of the path from bytes to an answer cannot run."""
+    if seen is None or (not seen.served and seen.unserved is None):
+        remedy = REMEDIES["serving"]
+        return gap("capability", f"the target cannot {in_words(['serving'])}", remedy)  # type: ignore[no-any-return]
+    if seen.unserved is not None:
+        why = "unsafe" if seen.unserved["code"] == "target/unsafe-artifact" else "unopened"
+        said = f"the path from bytes to an answer could not be opened: {seen.unserved['message']}"
+        return gap(why, said, seen.unserved["hint"] or "Mend targets[].serve")  # type: ignore[no-any-return]
     return None
 
 
@@ -205,6 +250,9 @@ def _unfit(probe: Probe, seen: Inspection, gap: Any) -> Gap | None:
     """A gap that is none: the probe is about another kind of system."""
     if probe.tasks and seen.info["task"] not in probe.tasks:
         said = f"made for: {' or '.join(probe.tasks)}; this one: {seen.info['task']}"
+        if seen.info.get("adapter") == "served":
+            said = "only the path from bytes to an answer is named, not the model behind it"
+            return gap("capability", said, "Name the model too: targets[].path or factory")  # type: ignore[no-any-return]
         return gap("capability", said, NO_FIT)  # type: ignore[no-any-return]
     if probe.modalities and seen.info["modality"] not in probe.modalities:
         kinds = " or ".join(probe.modalities)
@@ -217,8 +265,17 @@ def _unfit(probe: Probe, seen: Inspection, gap: Any) -> Gap | None:
     return None
 
 
+def _undeclared_gap(card: SystemCard, probe: Probe, gap: Any) -> Gap | None:
+    """A key of the card that the probe cannot do without and that is not there."""
+    key = _undeclared(card, probe)
+    if key == "provenance":
+        remedy = "Run: momus lock; and name where files come from under supply.files"
+        return gap("data", "nobody says where the files come from", remedy)  # type: ignore[no-any-return]
+    return gap("data", f"the card does not state {key}", f"Add {key} to the card") if key else None
+
+
 def _undeclared(card: SystemCard, probe: Probe) -> str:
-    """The first key of the card that the probe cannot do without and that is not there."""
+    """The first of those keys."""
     for key in probe.declares:
         found: Any = card
         for part in key.split("."):
@@ -229,15 +286,16 @@ def _undeclared(card: SystemCard, probe: Probe) -> str:
 
 
 def _data_gap(card: SystemCard, probe: Probe, seen: Inspection, gap: Any) -> Gap | None:
-    if key := _undeclared(card, probe):
-        return gap("data", f"the card does not state {key}", f"Add {key} to the card")  # type: ignore[no-any-return]
+    if undeclared := _undeclared_gap(card, probe, gap):
+        return undeclared
     options = card.probes.get(probe.id, {})
     for role in probe.data:
         if role not in seen.data:
             return gap("data", f"needs a data set in the role '{role}'", f"Add data.{role} to the card")  # type: ignore[no-any-return]
         if "error" in seen.data[role]:
+            # Rows that were named and do not load are a fault, as a model that does not open; not rows nobody has.
             error = seen.data[role]["error"]
-            return gap("data", f"{error['place']}: {error['message']}", error["hint"] or f"Mend data.{role}")  # type: ignore[no-any-return]
+            return gap("unopened", f"{error['place']}: {error['message']}", error["hint"] or f"Mend data.{role}")  # type: ignore[no-any-return]
     if probe.groups and not any(seen.data[role]["groups"] for role in probe.data):
         return gap("data", "no groups are declared", f"Name group columns under data.{probe.data[0]}.groups")  # type: ignore[no-any-return]
     if probe.times and not any(seen.data[role].get("timed", True) for role in probe.data):
@@ -262,16 +320,20 @@ def _job(
     seen = inspections[target]
     options = dict(card.probes.get(probe.id, {}))
     probe.check_options(options)
-    static = is_static(probe)
-    roles = () if static else tuple(r for r in (*probe.data, *probe.optional_data) if "digest" in seen.data.get(r, {}))
+    face = face_of(probe)
+    roles = (
+        ()
+        if face != "model"
+        else tuple(r for r in (*probe.data, *probe.optional_data) if "digest" in seen.data.get(r, {}))
+    )
     budget = card.budget
     seconds = budget.seconds or DEFAULT_SECONDS
     own_context = dict(context)
     spec = next(t for t in card.targets if t.name == seen.target)
-    beside = tuple(n for n in spec.beside if n in inspections and inspections[n].failure is None and not static)
+    beside = tuple(n for n in spec.beside if n in inspections and inspections[n].failure is None and face == "model")
     service = {} if spec.service is None else spec.service.model_dump(mode="json", exclude_none=True)
     own_seed = probe.seed_for(seed, seen.target)
-    info = seen.files if static else seen.info
+    info = {"files": seen.files, "served": seen.served, "model": seen.info}[face]
     identity = {
         "probe": [probe.id, probe.version, READING, __version__],
         "options": {**probe.options, **options},
@@ -294,10 +356,16 @@ def _job(
         queries=budget.queries,
         seconds=seconds,
         memory_mb=budget.memory_mb or DEFAULT_MEMORY_MB,
-        files_only=static,
+        face=face,
         context=own_context,
         beside=beside,
+        digests={n: str(inspections[n].info.get("digest", "")) for n in _remote(card, (target, *beside))},
     )
+
+
+def _remote(card: SystemCard, names: Sequence[str]) -> list[str]:
+    """Those of the targets that answer over HTTP."""
+    return [t.name for t in card.targets if t.name in names and t.adapter == "http"]
 
 
 def _without_noise(gaps: Sequence[Gap], jobs: Sequence[Job]) -> list[Gap]:

@@ -45,8 +45,16 @@ class Outcome:
     layers: Mapping[str, str] | None = None
 
 
-def run_confined(request: Mapping[str, Any], bounds: Bounds, listener: Listener | None = None) -> Outcome:
-    """Run one request in a fresh, confined process and wait for its outcome. Never raises for what the worker did."""
+def run_confined(
+    request: Mapping[str, Any],
+    bounds: Bounds,
+    listener: Listener | None = None,
+    stopped: Callable[[], bool] | None = None,
+) -> Outcome:
+    """Run one request in a fresh, confined process and wait for its outcome. Never raises for what the worker did.
+
+    ``stopped`` is asked now and then whether anybody still wants the outcome; the process ends where nobody does.
+    """
     started = time.perf_counter()
     with tempfile.TemporaryFile() as noise:
         try:
@@ -60,7 +68,8 @@ def run_confined(request: Mapping[str, Any], bounds: Bounds, listener: Listener 
             with contextlib.suppress(BrokenPipeError):
                 child.stdin.write(json.dumps(request).encode())
                 child.stdin.close()
-            outcome = _attend(child, messages, bounds, listener, f"target '{request['target'].get('name')}'")
+            place = f"target '{request['target'].get('name')}'"
+            outcome = _attend(child, messages, bounds, listener, place, stopped or _wanted)
         finally:
             child.kill()
             reader.join(timeout=5)
@@ -95,6 +104,7 @@ _FOR = {
     "callable": ("momus.targets.callable_",),
     "policy": ("gymnasium", "momus.targets.policy"),
     "files": ("momus.targets.files",),
+    "http": ("httpx", "orjson", "momus.targets.http_"),
 }
 
 
@@ -108,6 +118,7 @@ def _attend(
     bounds: Bounds,
     listener: Listener | None,
     place: str,
+    stopped: Callable[[], bool],
 ) -> Outcome:
     deadline = time.monotonic() + bounds.seconds
     layers: Mapping[str, str] | None = None
@@ -115,7 +126,7 @@ def _attend(
         try:
             message = messages.get(timeout=_POLL)
         except queue.Empty:
-            trouble = _trouble(child, bounds, deadline, place)
+            trouble = _STOPPED if stopped() else _trouble(child, bounds, deadline, place)
             if trouble is not None:
                 return Outcome(failure=trouble, layers=layers)
             continue
@@ -134,6 +145,13 @@ def _attend(
             trouble = _trouble(child, bounds, deadline, place)  # a chatty worker must not outrun its limits
             if trouble is not None:
                 return Outcome(failure=trouble, layers=layers)
+
+
+_STOPPED = {"code": "worker/stopped", "message": "stopped, since nobody wants its result any more"}
+
+
+def _wanted() -> bool:
+    return False
 
 
 def _trouble(child: Child, bounds: Bounds, deadline: float, place: str) -> dict[str, str] | None:

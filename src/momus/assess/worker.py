@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,8 @@ from typing import Any, TextIO
 Emit = Callable[[dict[str, Any]], None]
 # Roles of data whose rows are never asked about: they settle nothing about the target.
 NO_INPUTS = frozenset({"candidates"})
+# Seconds for what is asked of a served model once the measurement itself is over.
+AFTERWARDS = 60.0
 
 
 def main() -> int:
@@ -32,7 +35,7 @@ def main() -> int:
 
     emit({"event": "confined", "layers": confine(request["memory_mb"], request["network"])})
     try:
-        action = {"inspect": _inspect, "probe": _probe}[request["action"]]
+        action = {"inspect": _inspect, "probe": _probe, "reference": _reference}[request["action"]]
         emit({"event": "result", "body": action(request, emit)})
     except BaseException as error:  # the user's code may raise anything, SystemExit included
         emit({"event": "failure", **describe(error, request)})
@@ -67,15 +70,30 @@ def _inspect(request: Mapping[str, Any], _emit: Emit) -> dict[str, Any]:
     card = TargetCard.model_validate(request["target"])
     body: dict[str, Any] = {}
     try:
-        if card.path or card.files or card.code or usercode.code_file(card.train, Path(request["base"])):
+        hook = usercode.code_file(card.train, Path(request["base"]))
+        if card.path or card.files or card.code or card.dependencies or hook:
             body["files"] = asdict(open_files(card, Path(request["base"])).info)
+        if card.serve is not None:
+            body |= _inspect_served(request)
         sets = {role: _try_to_read(request, role) for role in request["data"]}
         target = _open(request, sets)
     except Exception as error:
         return {**body, "failure": describe(error, request)}
     lacking = {i: list(get_probe(i).missing(target)) for i in request["probes"]}
     data = {role: _summary(found) for role, found in sets.items()}
+    if getattr(target, "remembers", False):
+        list(_service_caveats([target]))  # what it was answered is kept only if the model is still the same
     return {**body, "info": asdict(target.info), "lacking": lacking, "data": data}
+
+
+def _inspect_served(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The path from bytes to an answer: what it is, or why it could not be opened; the model is looked at anyway."""
+    from dataclasses import asdict
+
+    try:
+        return {"served": asdict(_open({**request, "face": "served"}, {}).info)}
+    except Exception as error:
+        return {"unserved": describe(error, request)}
 
 
 def _summary(found: Any) -> dict[str, Any]:
@@ -96,7 +114,6 @@ def _summary(found: Any) -> dict[str, Any]:
 def _probe(request: Mapping[str, Any], emit: Emit) -> str:
     """Run one probe; the Measurement as JSON text."""
     from momus.core import usercode
-    from momus.core.cache import Cache
     from momus.core.meter import Budget
     from momus.core.probe import Trial
     from momus.core.registry import get_probe
@@ -105,7 +122,7 @@ def _probe(request: Mapping[str, Any], emit: Emit) -> str:
     probe = get_probe(request["probe"])
     # A probe that reads no data still needs one set, to settle what the target's card leaves open.
     inputs = [role for role in request["data"] if role not in NO_INPUTS]
-    roles = request["roles"] or ([] if request["files_only"] else inputs[:1])
+    roles = request["roles"] or (inputs[:1] if request["face"] == "model" else [])
     sets = {role: _try_to_read(request, role) for role in roles}
     if roles and all(not isinstance(s, dict) and not _is_input(role, s) for role, s in sets.items()):
         others = (role for role in inputs if role not in sets)
@@ -119,17 +136,47 @@ def _probe(request: Mapping[str, Any], emit: Emit) -> str:
         progress=lambda fraction, note: emit({"event": "progress", "fraction": float(fraction), "note": str(note)}),
         context=request["context"],
         service=Service(**(request["target"].get("service") or {})),
-        cache=Cache(Path(request["cache"]["folder"]), request["cache"]["reads"]) if request.get("cache") else None,
+        cache=_cache(request),
         run_seed=request["run_seed"],
         others=_beside(request, sets),
         functions=partial(usercode.load, base=Path(request["base"])),
         slots=_slots(request),
+        identity=request["key"],
+        mate=request.get("mate"),
     )
     own = None if trial.slots is None else trial.slots.take()  # held, where there is one, until this process ends
     measurement = probe(target, trial, **request["options"])
     if own is not None:
         own.close()
-    return measurement.model_copy(update={"key": request["key"]}).model_dump_json()
+    caveats = (*measurement.caveats, *_service_caveats([target, *trial.others]))
+    return measurement.model_copy(update={"key": request["key"], "caveats": caveats}).model_dump_json()
+
+
+def _service_caveats(targets: Sequence[Any]) -> Iterator[Any]:
+    """What happened between us and the served models, and whether they are still those that were opened."""
+    from momus.core.records import Caveat
+
+    for target in targets:
+        if (until := getattr(target, "until", None)) is not None:
+            until(time.monotonic() + AFTERWARDS)  # the measurement's time is over, its last look at the model is not
+        yield from getattr(target, "afterwards", tuple)()
+        for line in getattr(target, "told", ()):
+            yield Caveat(code="service", message=f"{target.info.name}: {line}", blocks="none")
+
+
+def _reference(request: Mapping[str, Any], emit: Emit) -> Any:
+    """Rows that show how inputs look while nothing is wrong, for `momus monitor`, with the model's answers."""
+    from momus.assess.reference_rows import answer
+
+    opened: list[Any] = []
+
+    def open_(sets: Mapping[str, Any]) -> Any:
+        opened.append(_open(request, sets))
+        return opened[-1]
+
+    told = answer(request, lambda role: _read(request, role), open_, emit)
+    told["notes"] = [*told["notes"], *(c.message for c in _service_caveats(opened))]
+    return told
 
 
 def _slots(request: Mapping[str, Any]) -> Any:
@@ -143,13 +190,26 @@ def _slots(request: Mapping[str, Any]) -> Any:
 def _open(request: Mapping[str, Any], sets: Mapping[str, Any]) -> Any:
     """The target. A data set that could be read settles what its card leaves open: shape, categories, classes."""
     from momus.card import TargetCard
-    from momus.targets import open_files, open_target
+    from momus.targets import open_files, open_served, open_target
 
     card, base = TargetCard.model_validate(request["target"]), Path(request["base"])
-    if request["files_only"]:
+    if request["face"] == "files":
         return open_files(card, base)
+    if request["face"] == "served":
+        return open_served(card, base, allow_unsafe=request["allow_unsafe"])
     samples = next((found for role, found in sets.items() if _is_input(role, found)), None)
-    return open_target(card, base, allow_unsafe=request["allow_unsafe"], samples=samples)
+    ledger = Path(request["ledger"]) if request.get("ledger") else None
+    return open_target(
+        card, base, allow_unsafe=request["allow_unsafe"], samples=samples, ledger=ledger, cache=_cache(request),
+        first=request["action"] == "inspect", expected=request.get("digests", {}).get(card.name, ""),
+    )  # fmt: skip
+
+
+def _cache(request: Mapping[str, Any]) -> Any:
+    from momus.core.cache import Cache
+
+    given = request.get("cache")
+    return Cache(Path(given["folder"]), given["reads"]) if given else None
 
 
 def _is_input(role: str, found: Any) -> bool:
@@ -201,11 +261,14 @@ def _read(request: Mapping[str, Any], role: str) -> Any:
 
 def describe(error: BaseException, request: Mapping[str, Any]) -> dict[str, str]:
     """An exception as one line with code, place and remedy."""
-    from momus.core.errors import MomusError
+    from momus.core.errors import BudgetSpent, MomusError
 
     where = f"target '{request['target'].get('name', '?')}'"
     if isinstance(error, MomusError):
         return {"code": error.code, "message": error.message, "place": error.place or where, "hint": error.hint}
+    if isinstance(error, BudgetSpent):
+        message = "its queries or seconds were spent before anything could be measured"
+        return {"code": "probe/budget", "message": message, "place": where, "hint": "Raise the card's budget"}
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         hint = "Raise budget.memory_mb in the card, or use fewer samples"
         message = f"ran out of the {request['memory_mb']} MB it may use"

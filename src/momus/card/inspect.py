@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from fnmatch import fnmatch
 from typing import Any
 
+from momus.card.inspect_http import secrets_in_clear, unencrypted
+from momus.card.inspect_monitor import monitor_notes, monitor_problems
 from momus.card.schema import CardPath, SystemCard
 from momus.core.errors import CardError
 from momus.taxonomy.rules import SLUGS, slug_of
@@ -72,6 +74,8 @@ def check_card(card: SystemCard, *, today: date | None = None) -> CardCheck:
     ]  # fmt: skip
     problems += _weights_alone(card)
     problems += _unknown_probes(card)
+    problems += monitor_problems(card)
+    problems += secrets_in_clear(card)
     notes = [
         CardError(
             f"{f.text} lies outside the card's folder", code="card/outside", place=f.place,
@@ -81,6 +85,8 @@ def check_card(card: SystemCard, *, today: date | None = None) -> CardCheck:
         if f.outside
     ]  # fmt: skip
     notes += _expired(card, today or date.today())
+    notes += monitor_notes(card)
+    notes += unencrypted(card)
     if not card.targets:
         notes.append(
             CardError(
@@ -121,12 +127,13 @@ def _unknown_probes(card: SystemCard) -> Iterator[CardError]:
     chosen += [("skip", w, ("skip", i)) for i, w in enumerate(card.skip)]
     if not named and not chosen:
         return
-    from momus.core.registry import probe_ids
+    from momus.core.registry import detector_ids, probe_ids
 
     known = probe_ids()
-    for _, name, keys in named:
-        if name not in known:
-            yield _no_probe(card, name, keys, known)
+    for kind, name, keys in named:
+        mine = (*known, *detector_ids()) if kind == "limits" else known  # a detector has a limit like any other
+        if name not in mine:
+            yield _no_probe(card, name, keys, mine)
     for _, word, keys in chosen:
         if slug_of(word) is None and not any(fnmatch(i, word) for i in known):
             yield _no_probe(card, word, keys, (*known, *SLUGS))

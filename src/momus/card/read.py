@@ -62,23 +62,36 @@ def load_card(path: str | os.PathLike[str]) -> SystemCard:
     CardError
         The file cannot be read, is no YAML, or breaks the schema; :class:`CardProblems` lists all problems.
     """
+    file = card_file(path)
+    return card_of_text(card_text(file), path=file)
+
+
+def card_file(path: str | os.PathLike[str]) -> Path:
+    """The file meant by a path: a folder stands for the ``momus.yaml`` in it."""
     file = Path(path)
-    if file.is_dir():
-        file = file / "momus.yaml"
-    return card_of_text(_read(file), path=file)
+    return file / "momus.yaml" if file.is_dir() else file
 
 
 def card_of_text(
-    text: str, *, path: Path | None = None, base: Path | None = None, keep_variables: bool = False
+    text: str,
+    *,
+    path: Path | None = None,
+    base: Path | None = None,
+    keep_variables: bool = False,
+    environment: Mapping[str, str] | None = None,
+    name: str = "card",
 ) -> SystemCard:
-    """The card in a YAML text. ``path`` names it in errors; relative paths are meant from ``base`` or its folder.
+    """The card in a YAML text. ``path`` or ``name`` names it in errors; relative paths are meant from ``base`` or the
+    folder of ``path``.
 
     ``keep_variables`` leaves an unset ``${NAME}`` as written instead of raising: for a stored card that is only judged
-    or shown again, where the environment of its run is gone.
+    or shown again, where the environment of its run is gone. ``environment`` takes the place of the process's own: an
+    empty one where a card that somebody else wrote must not read what this process was started with.
     """
-    document = read_yaml(text, str(path) if path else "card")
+    document = read_yaml(text, str(path) if path else name)
     home = base or (path.parent if path else Path())
-    return _build(document, path=path, base=home, text=text, strict=not keep_variables)
+    known = os.environ if environment is None else environment
+    return _build(document, path=path, base=home, text=text, strict=not keep_variables, known=known)
 
 
 def card_of_dict(raw: Mapping[str, Any], base: Path) -> SystemCard:
@@ -96,7 +109,8 @@ class _Keyed(Document):
         return f"{self.name}: {said}" if said else self.name
 
 
-def _read(file: Path) -> str:
+def card_text(file: Path) -> str:
+    """The text of a card's file. CardError in one line for what can be wrong with a file."""
     try:
         with file.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
@@ -118,7 +132,15 @@ def _read(file: Path) -> str:
         ) from None
 
 
-def _build(document: Document, *, path: Path | None, base: Path, text: str, strict: bool = True) -> SystemCard:
+def _build(
+    document: Document,
+    *,
+    path: Path | None,
+    base: Path,
+    text: str,
+    strict: bool = True,
+    known: Mapping[str, str] = os.environ,
+) -> SystemCard:
     raw = document.value
     problems = list(document.problems)
     if not isinstance(raw, Mapping):
@@ -130,7 +152,7 @@ def _build(document: Document, *, path: Path | None, base: Path, text: str, stri
         )  # fmt: skip
         raise CardProblems(tuple(problems))
     missing: list[CardError] = []
-    expanded = _expand(raw, (), document, missing)
+    expanded = _expand(raw, (), document, missing, known)
     problems += missing if strict else []
     try:
         card = SystemCard.model_validate(expanded)
@@ -144,12 +166,12 @@ def _build(document: Document, *, path: Path | None, base: Path, text: str, stri
     return card
 
 
-def _expand(value: Any, keys: Keys, document: Document, problems: list[CardError]) -> Any:
-    """``${NAME}`` replaced from the environment. Only values are expanded, never keys, and never a second time."""
+def _expand(value: Any, keys: Keys, document: Document, problems: list[CardError], known: Mapping[str, str]) -> Any:
+    """``${NAME}`` replaced by what is known. Only values are expanded, never keys, and never a second time."""
     if isinstance(value, Mapping):
-        return {k: _expand(v, (*keys, k), document, problems) for k, v in value.items()}
+        return {k: _expand(v, (*keys, k), document, problems, known) for k, v in value.items()}
     if isinstance(value, list):
-        return [_expand(v, (*keys, i), document, problems) for i, v in enumerate(value)]
+        return [_expand(v, (*keys, i), document, problems, known) for i, v in enumerate(value)]
     if not isinstance(value, str) or "${" not in value:
         return value
     problems += [
@@ -160,6 +182,6 @@ def _expand(value: Any, keys: Keys, document: Document, problems: list[CardError
             hint=f"Set it before the run: export {name}=…",
         )
         for name in VARIABLE.findall(value)
-        if name not in os.environ
+        if name not in known
     ]
-    return VARIABLE.sub(lambda m: os.environ.get(m[1], m[0]), value)
+    return VARIABLE.sub(lambda m: known.get(m[1], m[0]), value)

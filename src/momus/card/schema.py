@@ -20,10 +20,15 @@ from pydantic_core import PydanticCustomError
 
 from momus.card.domain import TestsCard
 from momus.card.facts import Facts
+from momus.card.http import HttpCard
 from momus.card.input import InputCard, ServiceCard
+from momus.card.mlflow import MlflowCard
+from momus.card.monitor import MonitorCard
 from momus.card.recipe import RecipeCard
 from momus.card.section import Positive, Section, Words
-from momus.card.shorthand import data_section, one_or_many, split_code, target_defaults, text_, texts
+from momus.card.serving import DependenciesCard, ServeCard
+from momus.card.shorthand import REGISTERED, data_section, one_or_many, split_code, target_defaults, text_, texts
+from momus.card.supply import SupplyCard
 from momus.card.world import WorldCard
 from momus.taxonomy.rules import slug_of
 
@@ -38,7 +43,9 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
 Texts = Annotated[tuple[str, ...], BeforeValidator(texts)]
 Names = Annotated[Texts, AfterValidator(_distinct)]
 Text = Annotated[str, BeforeValidator(text_)]
-Adapter = Literal["sklearn", "torch", "onnx", "callable", "object", "policy", "files"]
+Adapter = Literal[
+    "sklearn", "torch", "onnx", "callable", "object", "policy", "files", "served", "http", "huggingface", "mlflow"
+]  # fmt: skip
 
 
 def _mode(value: object) -> str:
@@ -106,6 +113,10 @@ class TargetCard(Section):
     world: WorldCard | None = Field(default=None, description="what a tester may know and do in a policy's world")
     beside: Names = Field(default=(), description="other targets of this card that do the same task, for comparison")
     code: Texts = Field(default=(), description="training code that somebody else wrote: it is read, never run")
+    serve: ServeCard | None = Field(default=None, description="the path from a caller's bytes to an answer")
+    dependencies: DependenciesCard | None = Field(default=None, description="the software beneath the model")
+    http: HttpCard | None = Field(default=None, description="a model that answers over HTTP, and how it may be asked")
+    mlflow: MlflowCard | None = Field(default=None, description="the tracking server whose registry holds the model")
 
     @model_validator(mode="before")
     @classmethod
@@ -134,7 +145,11 @@ class TargetCard(Section):
             "callable": (("factory",), "factory: model.py:predict"),
             "object": (("factory",), "factory: model.py:build"),
             "policy": (("factory", "path"), "factory: policy.py:act"),
-            "files": (("path", "files", "code"), "files: [model.pt]"),
+            "files": (("path", "files", "code", "dependencies"), "files: [model.pt]"),
+            "served": (("serve",), "serve: {{answer: serve.py:answer}}"),
+            "huggingface": (("path",), "path: folder/"),
+            "mlflow": (("path",), "path: models:/name@champion"),
+            "http": (("http",), "http: {{url: https://models.example.org, model: scorer}}"),
         }
         keys, example = need[self.adapter]
         if not any(getattr(self, key) for key in keys):
@@ -244,6 +259,8 @@ class SystemCard(Section):
     waivers: tuple[Waiver, ...] = ()
     budget: BudgetCard = BudgetCard()
     network: Words = Field(default=(), description="hosts that may be spoken to")
+    supply: SupplyCard = SupplyCard()
+    monitor: MonitorCard | None = Field(default=None, description="how the served model is watched in production")
 
     _source: Any = PrivateAttr(default=None)
 
@@ -305,6 +322,11 @@ class SystemCard(Section):
         digest: str = self._source.digest
         return digest
 
+    @property
+    def provenance(self) -> bool:
+        """Whether the card, or the lock beside it, says where files come from."""
+        return bool(self.supply.files) or (self.base / self.supply.lock).is_file()
+
     def place(self, *keys: str | int) -> str:
         """``momus.yaml:4:11`` of a key, or of its nearest parent that is written down."""
         place: str = self._source.place(keys)
@@ -325,7 +347,7 @@ class SystemCard(Section):
                 yield self._path(("tests", *place), named)
         for i, target in enumerate(self.targets):
             at: tuple[str | int, ...] = ("targets", i)
-            if target.path:
+            if target.path and not target.path.startswith(REGISTERED):
                 yield self._path((*at, "path"), target.path)
             for key in ("files", "code"):
                 for j, name in enumerate(getattr(target, key)):
@@ -335,10 +357,19 @@ class SystemCard(Section):
             world = [] if target.world is None else [(f"world.{k}", v) for k, v in target.world.code()]
             if target.world is not None and target.world.judgements:
                 yield self._path((*at, "world", "judgements"), target.world.judgements)
-            for key, address in [*code.items(), *world, *((f"env.{k}", v) for k, v in target.env.items())]:
+            served = [] if target.serve is None else [(f"serve.{k}", v) for k, v in target.serve.code()]
+            for j, name in enumerate(() if target.serve is None else target.serve.examples):
+                yield self._path((*at, "serve", "examples", j), name)
+            for key, name in () if target.http is None else target.http.files():
+                yield self._path((*at, "http", key), name)
+            for place, name in () if target.dependencies is None else target.dependencies.paths():
+                yield self._path((*at, "dependencies", *place), name)
+            for key, address in [*code.items(), *world, *served, *((f"env.{k}", v) for k, v in target.env.items())]:
                 file = split_code(address)[0] if address else None
                 if file:
                     yield self._path((*at, *key.split(".", 1)), file)
+        for place, name in self.supply.paths():
+            yield self._path(("supply", *place), name)
         for role, data in self.data.items():
             if data.path:
                 yield self._path(("data", role, "path"), data.path)

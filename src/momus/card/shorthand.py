@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 SHARED = frozenset({"format", "label", "columns", "groups", "id", "time", "drop", "classes", "limit", "rules"})
+REGISTERED = ("models:/", "runs:/")  # a path of MLflow, which is no file
 _ADAPTERS = {
     ".onnx": "onnx", ".pt": "torch", ".pth": "torch", ".pt2": "torch", ".safetensors": "torch",
     ".joblib": "sklearn", ".pkl": "sklearn", ".pickle": "sklearn", ".skops": "sklearn",
@@ -51,20 +52,32 @@ def target_defaults(raw: Any) -> Any:
         adapter = _adapter(full)
         if adapter:
             full["adapter"] = adapter
-    usual = {"files": "artifact", "policy": "policy"}.get(str(full.get("adapter")))
+    usual = {"files": "artifact", "served": "artifact", "policy": "policy"}.get(str(full.get("adapter")))
     if usual:
         full.setdefault("task", usual)
+    if full.get("adapter") == "mlflow" and str(full.get("path")).startswith(REGISTERED):
+        full.setdefault("mlflow", {})  # the server of MLflow's own environment variables
     return full
 
 
 def _adapter(raw: Mapping[str, Any]) -> str | None:
     if raw.get("env"):
         return "policy"
+    if raw.get("http"):
+        return "http"
     if raw.get("path"):
-        return _ADAPTERS.get(PurePosixPath(str(raw["path"])).suffix.lower())
+        path = str(raw["path"])
+        if path.startswith(REGISTERED):
+            return "mlflow"
+        ending = PurePosixPath(path).suffix.lower()
+        return "huggingface" if path.endswith("/") else _ADAPTERS.get(ending)
+    if raw.get("http"):
+        return "http"
     if raw.get("factory"):
         return "callable"
-    return "files" if raw.get("files") else None
+    if raw.get("files") or (raw.get("dependencies") and not raw.get("serve")):
+        return "files"
+    return "served" if raw.get("serve") else None
 
 
 def data_section(raw: Any) -> Any:

@@ -32,7 +32,7 @@ def show(done: Any, model: Any) -> None:
     for file in {f.text: f for f in done.files}.values():
         size = "missing" if not file.exists else "folder" if file.size is None else _size(file.size)
         click.echo(f"  file    {_line(file.text)}  {click.style(size, fg=None if file.exists else 'red')}")
-    click.echo(f"  facts   {len(card.facts)} known, {len(card.facts.unknown)} unknown")
+    click.echo(f"  facts   {model.facts_known} known, {model.facts_unknown} unknown")
     for problem in (*done.problems, *done.notes):
         click.echo(_line(str(problem)))
     open_ = [(q, modes) for q, modes in model.questions if q.settles]

@@ -15,8 +15,9 @@ from momus.cli import options
 @click.argument("name", metavar="MODE|PROBE|RULE|QUESTION|ROW|FLOW")
 @options.as_json
 def explain(name: str, as_json: bool) -> int:
-    """Explain a mode (M04, membership, "Model stealing"), a probe (perturbation.pgd), a rule (R07), a question (Q01),
-    a bug bar row (TM-1a), an information flow (flow C), or what lies outside the 17 (outside)."""
+    """Explain a mode (M04, membership, "Model stealing"), a probe (perturbation.pgd), a detector (monitor/shift.harm),
+    a rule (R07), a question (Q01), a bug bar row (TM-1a), an information flow (flow C), or what lies outside the 17
+    (outside)."""
     kind, thing = find(name)
     if as_json:
         from momus.cli.plain import plain
@@ -51,6 +52,10 @@ def find(name: str) -> tuple[str, Any]:
             raise NotFound(f"no {kind} '{name}'", hint=f"They are {', '.join(t.id for t in things())}")
     if word.lower() == "outside":
         return "outside", tax.outside
+    if word.lower().startswith("monitor/"):
+        from momus.monitor.catalogue import entry
+
+        return "detector", entry(word.lower())
     if "." in word or "/" in word:
         from momus.core.registry import get_probe
 

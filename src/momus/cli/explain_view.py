@@ -18,6 +18,7 @@ from momus.taxonomy.schema import BarRow, FailureMode, Flow, Outside, Question
 
 if TYPE_CHECKING:
     from momus.core.probe import Probe
+    from momus.monitor.catalogue import Entry
     from momus.taxonomy.rules import Rule
 
 WIDTH = 100
@@ -57,6 +58,7 @@ def show(kind: str, thing: Any) -> None:
     pages: dict[str, Callable[[Any], Iterator[RenderableType]]] = {
         "mode": mode,
         "probe": probe,
+        "detector": detector,
         "rule": rule,
         "question": question,
         "row": row,
@@ -268,6 +270,27 @@ def probe(p: Probe) -> Iterator[RenderableType]:
         yield pairs(
             (name, "left to the probe" if default is None else str(default)) for name, default in p.options.items()
         )
+
+
+def detector(d: Entry) -> Iterator[RenderableType]:
+    """One detector of `momus monitor`: what it sees, its limit, what to do when it is at alarm."""
+    m = load().mode(d.mode)
+    yield title(d.probe, f"{m.id} {d.mode} · watched in traffic")
+    yield Line(style="dim")
+    yield Padding(Text(d.summary, style="bold"), (0, 2, 0, 2))
+    if d.doc:
+        yield prose(d.doc, above=1)
+    yield section("At a glance")
+    limit = "none is set: say limits: {" + d.probe + ": VALUE} on the card" if d.limit is None else f"{d.limit:g}"
+    dear = "" if d.cheap else "left out first under load, where the card says shed: dear"
+    because = f": {d.because}" if d.because else ""
+    yield pairs([
+        ("Measures", f"{d.metric}; {d.worse} is worse"), ("Limit", limit + because), ("Options", d.options),
+        ("Cost", dear),
+    ])  # fmt: skip
+    yield section("When it is at alarm")
+    yield bullets("Watch for", m.indicators)
+    yield bullets("What to do", (_measure(x.name, x.text, x.id, x.source) for x in m.mitigations))
 
 
 def rule(r: Rule) -> Iterator[RenderableType]:

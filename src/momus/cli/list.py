@@ -1,4 +1,4 @@
-"""`momus list`: modes, probes, runs."""
+"""`momus list`: modes, probes, detectors, runs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import Any
 import click
 
 from momus.cli import options
+from momus.cli.list_rows import adapters, detectors
 
 
 @click.command("list")
-@click.argument("what", type=click.Choice(["probes", "modes", "runs", "adapters"]), default="probes")
+@click.argument("what", type=click.Choice(["probes", "modes", "runs", "adapters", "detectors"]), default="probes")
 @options.stored
 @options.as_json
 def list_(what: str, store: str | None, as_json: bool) -> int:
-    """List what there is: probes (default), the 17 modes, stored runs, or the adapters a target can use."""
-    rows = {"probes": _probes, "modes": _modes, "runs": lambda: _runs(store), "adapters": _adapters}[what]()
+    """List what there is: probes (default), the 17 modes, stored runs, the adapters a target can use, or the
+    detectors of momus monitor."""
+    rows = {"probes": _probes, "modes": _modes, "runs": lambda: _runs(store), "adapters": adapters,
+            "detectors": detectors}[what]()  # fmt: skip
     if as_json:
         click.echo(json.dumps(rows, indent=2, default=str))
         return 0
@@ -24,9 +27,10 @@ def list_(what: str, store: str | None, as_json: bool) -> int:
     from momus.core.registry import probe_ids
 
     # The first columns are what one types elsewhere; what is only read is wrapped, and all of it is in --json.
-    shown = {"probes": ("probe", "needs", "measures"), "modes": ("id", "mode", "name", "probes")}.get(what)
+    shown = {"probes": ("probe", "needs", "measures"), "modes": ("id", "mode", "name", "probes"),
+             "detectors": ("detector", "sees", "limit")}.get(what)  # fmt: skip
     if rows:
-        whole = ("probe", "id", "mode", "run", "adapter", "extra")
+        whole = ("probe", "id", "mode", "run", "adapter", "extra", "detector")
         chosen = [{k: v for k, v in r.items() if shown is None or k in shown} for r in rows]
         table(chosen, whole=whole, least={"probes": max(len(i) for i in probe_ids())})
     else:
@@ -81,15 +85,4 @@ def _runs(store: str | None) -> list[dict[str, Any]]:
             "state": "interrupted or running" if r.ended is None else f"ended after {(r.ended - r.created).seconds} s",
         }
         for r in runs
-    ]
-
-
-def _adapters() -> list[dict[str, Any]]:
-    return [
-        {"adapter": "sklearn", "takes": "estimators and pipelines, XGBoost, LightGBM", "extra": "-"},
-        {"adapter": "torch", "takes": "factory + state dict, exported program", "extra": "torch"},
-        {"adapter": "onnx", "takes": "ONNX graphs; gradients with torch", "extra": "onnx"},
-        {"adapter": "callable", "takes": "any Python function", "extra": "-"},
-        {"adapter": "policy", "takes": "a policy in a Gymnasium environment", "extra": "rl"},
-        {"adapter": "files", "takes": "artifact files, nothing is loaded", "extra": "-"},
     ]

@@ -6,16 +6,13 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
-import click
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 # In the order of use.
 VERBS = {
@@ -28,48 +25,29 @@ VERBS = {
     "report": "Render or re-judge a stored run; the model is not touched",
     "compare": "What changed between two runs",
     "reproduce": "Check an example against its published or recorded numbers",
-    "scan": "Look into model files without loading them",
+    "scan": "Look into files without loading them",
+    "convert": "Turn a file that may run code into one that cannot, with proof",
+    "lock": "Record what every file of a system is: digest, source, licence, signature",
+    "verify": "Hold a system's files against its lock, published digests and signatures",
+    "monitor": "Watch a served model while real callers use it; alarms, metrics, alerts",
+    "serve": "The runs of a team as web pages: trends, evidence, waivers, threat-modelling sessions",
     "explain": "Explain a mode, a probe or a rule",
     "lookup": "Find the mode behind an unfamiliar word",
     "list": "List modes, probes, runs",
 }
 
 
-class LazyGroup(click.Group):
-    """A group that imports a verb only when it is called or its own help is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        module = importlib.import_module(f"momus.cli.{cmd_name}")
-        return getattr(module, f"{cmd_name}_" if cmd_name == "list" else cmd_name)  # type: ignore[no-any-return]
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs, in the order of use"):
-            formatter.write_dl(list(VERBS.items()))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in VERBS:
-            import difflib
-
-            near = difflib.get_close_matches(args[0], VERBS, n=1)
-            ctx.fail(f"no verb '{args[0]}'." + (f" Did you mean '{near[0]}'?" if near else " See: momus --help"))
-        return super().resolve_command(ctx, args)
+# What the runners of GitHub, GitLab, Azure, Jenkins and TeamCity set: there a printed line can be a command.
+RUNNERS = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "BUILD_ID", "TEAMCITY_VERSION")
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="momus", message="momus %(version)s")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
-@click.pass_context
-def cli(ctx: click.Context, debug: bool) -> None:
-    """Tests a machine-learning system against the 17 failure modes: does it apply, how badly does it fail, how sure
-    are we, how severe is that, what now."""
-    ctx.obj = {"debug": debug, **(ctx.obj or {})}
+def __getattr__(name: str) -> Any:
+    """``cli``, the click group: made when it is asked for, since `momus scan` needs none."""
+    if name != "cli":
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    from momus.cli.group import cli
+
+    return cli
 
 
 # Verbs that measure: stopped half-way they have something to go on from.
@@ -78,6 +56,15 @@ _MEASURING = ("assess", "demo", "reproduce")
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point: runs the group and turns every error into one line and an exit code. Always raises SystemExit."""
+    if any(os.environ.get(name) for name in RUNNERS):
+        from momus.cli.log_lines import guarded
+
+        with guarded():
+            _main(argv)
+    _main(argv)
+
+
+def _main(argv: list[str] | None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     if debug:
@@ -86,28 +73,46 @@ def main(argv: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that lacks a letter gets a question mark, not a crash
             stream.reconfigure(errors="replace")
-    with _termination():
-        sys.exit(_run(arguments, debug))
+    if arguments[:1] == ["scan"]:
+        from momus.cli.scan_files import quick
+
+        status = _guarded(lambda: quick(arguments[1:]), arguments, debug)
+        if status is not None:
+            sys.exit(status)
+    sys.exit(_terminable(lambda: _guarded(lambda: _run(arguments), arguments, debug) or 0))
 
 
-def _run(arguments: list[str], debug: bool) -> int:
+def _run(arguments: list[str]) -> int:
     """The exit code of one command line. Click's own ``main`` would answer a closed pipe with 1, our code for fails."""
+    import click
+
+    from momus.cli.group import cli
+
     if "_MOMUS_COMPLETE" in os.environ:
         cli.main(args=arguments, prog_name="momus")
     try:
         with cli.make_context("momus", list(arguments), obj={"argv": arguments}) as context:
             status = cli.invoke(context)
-        sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
         error.show()
         return 2
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
+        raise KeyboardInterrupt from None
+
+
+def _guarded(work: Callable[[], int | None], arguments: list[str], debug: bool) -> int | None:
+    """What ``work`` returns; interruptions, closed pipes and errors as one line and their exit code."""
+    try:
+        status = work()
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
         kept = any(a in _MEASURING for a in arguments)
         more = "; what was measured is stored, run the same command again to go on" if kept else ""
-        click.echo(f"interrupted{more}", err=True)
+        print(f"interrupted{more}", file=sys.stderr)
         return 130
     except (BrokenPipeError, SystemExit) as stop:
         # `momus list | head` closes our output early; that is not an error. rich says it with SystemExit(1).
@@ -121,19 +126,19 @@ def _run(arguments: list[str], debug: bool) -> int:
         return _explain(error, debug)
 
 
-@contextmanager
-def _termination() -> Iterator[None]:
+def _terminable(work: Callable[[], int]) -> int:
     """SIGTERM ends a run like Ctrl-C: in order, with workers stopped and what was measured kept."""
+    import signal
+    import threading
 
     def stop(_signal: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+        return work()
     before = signal.signal(signal.SIGTERM, stop)
     try:
-        yield
+        return work()
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -147,16 +152,15 @@ def _explain(error: Exception, debug: bool) -> int:
         traceback.print_exc()
     if isinstance(error, MomusError):
         if not debug:
-            click.echo(_lines(error), err=True)
+            print(lines_of(error), file=sys.stderr)
         return 2
     if not debug:
-        click.echo(
-            f"momus/bug: {type(error).__name__}: {error}. This is a fault of Momus; --debug shows where", err=True
-        )
+        said = f"momus/bug: {type(error).__name__}: {error}. This is a fault of Momus; --debug shows where"
+        print(said, file=sys.stderr)
     return 3
 
 
-def _lines(error: Any) -> str:
+def lines_of(error: Any) -> str:
     """All problems of a card, one a line; other errors are one line by nature."""
     problems = getattr(error, "problems", None)
     return "\n".join(str(p) for p in problems) if problems else str(error)

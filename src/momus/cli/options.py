@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -43,6 +42,11 @@ strict = click.option(
 only = click.option(
     "--only", multiple=True, metavar="PROBE", help="Only these probes or modes (membership.*, M04); repeatable."
 )
+minutes = click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="End within so many minutes: the probes expected to tell most for their time run, the others are gaps.",
+)
 outputs = click.option(
     "-o",
     "--output",
@@ -50,13 +54,29 @@ outputs = click.option(
     multiple=True,
     type=click.Path(path_type=Path),
     callback=lambda _context, _option, paths: check_outputs(paths),
-    help="Write a report: FILE.html, .json, .md or .txt; repeatable.",
+    help="Write a report: FILE.html (.full.html with every picture whole), .json, .md, .txt, .csv, .sarif, .all.sarif "
+    "or .xml (JUnit), or mlflow:EXPERIMENT to log it there; repeatable.",
 )
+
+
+def baselines(command: Command) -> Command:
+    """The options for continuous integration: what is known, who says so, where the whole report lies."""
+    place = click.Path(dir_okay=False, path_type=Path)
+    for option in (
+        click.option("--link", default="", metavar="URL", help="Where the whole report lies; told in Markdown."),
+        click.option("--by", metavar="NAME", help="Who writes the baseline. Default: whoever is logged in."),
+        click.option("--write-baseline", type=place, metavar="FILE", help="Write what fails now as a baseline."),
+        click.option(
+            "--baseline", type=place, metavar="FILE", help="Exit code 1 only for what is new or worse than in FILE."
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def read_limits(pairs: tuple[str, ...]) -> dict[str, float]:
     """``membership.shadow=0.05`` pairs as a mapping; a usage error for anything else."""
-    from momus.core.registry import get_probe
+    from momus.core.registry import detector_ids, get_probe
 
     limits = {}
     for pair in pairs:
@@ -67,23 +87,44 @@ def read_limits(pairs: tuple[str, ...]) -> dict[str, float]:
             number = math.nan
         if not math.isfinite(number):
             raise click.BadParameter(f"'{pair}' is not PROBE=NUMBER, as in membership.loss=0.1", param_hint="--limit")
-        limits[get_probe(name).id] = number
+        limits[name if name in detector_ids() else get_probe(name).id] = number
     return limits
 
 
 def check_outputs(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     """The report files, refused before anything is measured: an unknown format, a folder, a folder that is a file."""
-    from momus.reports.write import FORMATS
+    from momus.reports.write import FORMATS, format_of
 
     for path in paths:
-        if path.suffix.lower() not in FORMATS:
+        if str(path).startswith("mlflow:"):
+            _tracked(str(path))
+            continue
+        if not format_of(path):
             raise click.BadParameter(f"'{path}' is no report: end it in one of {', '.join(FORMATS)}")
-        if path.is_dir():
-            raise click.BadParameter(f"'{path}' is a folder")
-        above = next(p for p in (path.absolute().parent, *path.absolute().parents) if p.exists())
-        if not above.is_dir() or not os.access(above, os.W_OK):
-            raise click.BadParameter(f"'{path}' cannot be written: no right to write in {above}")
+        writable(path)
     return paths
+
+
+def _tracked(output: str) -> None:
+    """A usage error where the runs of MLflow would find no experiment or no server."""
+    from momus.core.errors import MomusError
+    from momus.reports import mlflow_
+
+    if not mlflow_.experiment_of(output):
+        raise click.BadParameter("'mlflow:' names no experiment: write mlflow:NAME")
+    try:
+        mlflow_.server_of_environment()
+    except MomusError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def writable(path: Path) -> None:
+    """A usage error for a file that cannot be written: a folder, a folder that is a file, no right to write there."""
+    if path.is_dir():
+        raise click.BadParameter(f"'{path}' is a folder")
+    above = next(p for p in (path.absolute().parent, *path.absolute().parents) if p.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise click.BadParameter(f"'{path}' cannot be written: no right to write in {above}")
 
 
 def write_report(write: Callable[[Path], Path], path: Path) -> Path:
@@ -119,9 +160,11 @@ def existing_store(where: str | None, card: str | None = None) -> Store:
 
 def command_line() -> str:
     """The command as it was typed, without the password of a store URL: it is kept with the run."""
+    from momus.store import without_password
+
     context = click.get_current_context(silent=True)
     typed = (context.obj or {}).get("argv") if context is not None else None
-    return re.sub(r"(://[^/@\s:]*):[^/@\s]*@", r"\1:***@", f"momus {shlex.join(typed or sys.argv[1:])}")
+    return shlex.join(["momus", *map(without_password, typed or sys.argv[1:])])
 
 
 @contextmanager
@@ -141,15 +184,19 @@ def forget_output() -> None:
     os.close(nowhere)
 
 
-def exit_code(assessment: Any, bar: str, strict: bool) -> int:
-    """The exit code of an assessment (see :mod:`momus.cli.main`)."""
+def exit_code(assessment: Any, bar: str, strict: bool, change: Any = None) -> int:
+    """The exit code of an assessment (see :mod:`momus.cli.main`). With ``change`` only what is new or worse counts."""
     from momus.core.records import Severity, Status
 
     if not assessment.findings:
         return 3 if assessment.warnings else 5
-    if assessment.severity.rank >= Severity(bar).rank:
+    severity = assessment.severity if change is None else change.severity
+    if severity.rank >= Severity(bar).rank:
         return 1
-    if assessment.failures or any(f.status is Status.ERROR for f in assessment.findings):
+    broken = assessment.failures or any(f.status is Status.ERROR for f in assessment.findings)
+    # A target that does not open is known to no baseline: nothing of it was measured.
+    shut = any(g.why in ("unopened", "unsafe") for g in assessment.gaps)
+    if shut or (broken if change is None else change.crashed):
         return 3
     open_rows = [r for r in assessment.rows if r.status in ("not_tested", "inconclusive")]
     return 4 if strict and open_rows else 0

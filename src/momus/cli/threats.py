@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,26 +14,33 @@ from momus.cli import options
 @click.option("--mode", "only", multiple=True, metavar="MODE", help="Details of one mode; repeatable.")
 @click.option("-v", "--verbose", is_flag=True, help="Details of every mode.")
 @click.option("--svg", type=click.Path(dir_okay=False), metavar="FILE", help="Write the data-flow picture.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), metavar="FILE.md", help="Write all of it as a document."
+)
+@click.option("--answers", is_flag=True, help="With the answers that were given to its questions in `momus serve`.")
+@click.option("--write-card", is_flag=True, help="Write those answers into the card; comments and layout stay.")
+@options.store
 @options.as_json
-def threats(card: str, only: tuple[str, ...], verbose: bool, svg: str | None, as_json: bool) -> int:
+def threats(
+    card: str, only: tuple[str, ...], verbose: bool, svg: str | None, output: str | None, as_json: bool, **given: Any
+) -> int:
     """Say for each of the 17 modes whether it applies here, by which rule, who the attacker is, how severe it would be.
 
     Reads facts alone: nothing is loaded or measured. What the card leaves open stays undetermined.
     """
-    from momus.card import load_card
+    from momus.cli.threats_answers import of_card, written
     from momus.taxonomy import load
-    from momus.threats import picture
-    from momus.threats import threats as decide
 
-    system = load_card(card)
+    session = of_card(card, **given)
     chosen = [load().mode(name).slug for name in only]
-    model = decide(system)
+    model = session.model
     if svg:
-        try:
-            Path(svg).write_text(picture(system, model), encoding="utf-8")
-        except OSError as error:
-            raise click.BadParameter(f"{svg} cannot be written: {error.strerror}", param_hint="--svg") from None
-        click.echo(f"picture: {svg}", err=True)
+        written(svg, session.picture, "--svg", "picture")
+    if output:
+        from momus.assess.session_text import document
+        from momus.core.decisions import now
+
+        written(output, document(session, now().date()), "--output", "document")
     if as_json:
         click.echo(model.model_dump_json(indent=2))
         return 0

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy as np
 
 from momus.core.samples import NumpyArray
 
+_STALE = 3600.0  # seconds after which a file that was not finished never will be
 LARGEST = 4 << 30  # bytes kept in all; what was not used for longest goes first
 
 
@@ -47,6 +49,17 @@ class Cache:
     def holds(self, key: str) -> bool:
         """Whether something is kept under ``key`` and would be read."""
         return self.reads and self._path(key).exists()
+
+    def busy(self, key: str) -> bool:
+        """Whether somebody makes what is kept under ``key`` at this moment."""
+        try:
+            with open(self.folder / f"{key}.lock", "w") as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"
@@ -86,6 +99,9 @@ class Cache:
     def _shrink(self) -> None:
         files = sorted(((p.stat().st_mtime, p.stat().st_size, p) for p in self.folder.glob("*.npz")), reverse=True)
         total = 0
+        for part in self.folder.glob("*.part"):  # of a process that was killed while it wrote
+            if time.time() - part.stat().st_mtime > _STALE:
+                part.unlink(missing_ok=True)
         for _, size, path in files:
             total += size
             if total > LARGEST:

@@ -56,6 +56,10 @@ from momus.core.capabilities_policy import (
 from momus.core.capabilities_policy import (
     Varies as Varies,
 )
+from momus.core.capabilities_serving import HasPackages as HasPackages
+from momus.core.capabilities_serving import Packages as Packages
+from momus.core.capabilities_serving import Serves as Serves
+from momus.core.capabilities_serving import Serving as Serving
 from momus.core.capabilities_target import Array as Array
 from momus.core.capabilities_target import Encodes as Encodes
 from momus.core.capabilities_target import Predicts as Predicts

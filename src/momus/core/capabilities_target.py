@@ -25,7 +25,8 @@ class TargetInfo:
     for images ([0, 1]) and sound ([-1, 1]); None for tables, whose columns carry their own. ``rate`` is the sampling
     rate of sound in Hz. ``files`` are the artifact files behind it, ``code`` the files of its training code where it is
     seen as mere files. ``randomised`` is True where equal inputs gave different outputs when the adapter was opened.
-    ``missing`` is True where the card says that rows with missing values (NaN) are answered.
+    ``missing`` is True where the card says that rows with missing values (NaN) are answered. ``packages`` are the
+    places where the software beneath it is written down.
     """
 
     name: str
@@ -44,6 +45,7 @@ class TargetInfo:
     rate: int | None = None
     code: tuple[str, ...] = ()
     missing: bool = False
+    packages: tuple[str, ...] = ()
 
     def __rich__(self) -> str:
         return (

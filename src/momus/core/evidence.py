@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator
 
 
 class _Frozen(BaseModel):
@@ -94,6 +94,9 @@ class Excerpt(_Evidence):
     text: str
 
 
+_OLD_SEVERITIES = {"bad": "dangerous", "unread": "not understood"}  # words that runs stored before used
+
+
 class FileMark(_Evidence):
     """A place in a file: which file, which digest, at which byte, what stands there."""
 
@@ -102,7 +105,13 @@ class FileMark(_Evidence):
     sha256: str = ""
     offset: int | None = None
     what: str
-    severity: Literal["bad", "suspicious", "unread", "note"] = "note"
+    severity: Literal["dangerous", "suspicious", "not understood", "note"] = "note"
+
+    @field_validator("severity", mode="before")
+    @classmethod
+    def _renamed(cls, value: Any) -> Any:
+        """Stored runs keep the words of their day; they are read as what they are called now."""
+        return _OLD_SEVERITIES.get(value, value) if isinstance(value, str) else value
 
 
 class Attachment(_Evidence):
@@ -111,8 +120,8 @@ class Attachment(_Evidence):
     kind: Literal["attachment"] = "attachment"
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,80}$")]
     media: Literal[
-        "application/pdf", "application/zip", "application/jsonl", "audio/wav", "image/gif", "image/png", "text/csv",
-        "text/plain",
+        "application/octet-stream", "application/pdf", "application/zip", "application/jsonl", "audio/wav", "image/gif",
+        "image/png", "text/csv", "text/plain",
     ]  # fmt: skip
     data: bytes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from momus.core.capabilities import Array, Layer, Slope, TargetInfo, Term
+from momus.core.capabilities import Array, Layer, Packages, Serving, Slope, TargetInfo, Term
 from momus.core.errors import BudgetSpent, TargetError
-from momus.core.records import Cost
+from momus.core.records import Caveat, Cost, Measurement
 from momus.core.samples import NumpyArray
 from momus.core.trees import TreeEnsemble
 
@@ -39,8 +40,11 @@ class Meter:
         self.calls = 0
         self.gradients = 0
         self.started = time.perf_counter()
+        self.late = False  # whether time, not the work, has ended something: how much was done depends on the machine
         self._kept = 0
         self._share = 1.0
+        # A target that waits (for a served model's rate, before a repeat) must know when waiting is of no use any more.
+        self._until: Callable[[float], None] | None = getattr(target, "until", None)
 
     @contextmanager
     def keeping(self, rows: int, share: float = 1.0, *, most: float = 1 / 3) -> Iterator[None]:
@@ -69,10 +73,26 @@ class Meter:
     def cost(self) -> Cost:
         return Cost(queries=self.queries, calls=self.calls, gradients=self.gradients, seconds=round(self.seconds, 4))
 
+    @property
+    def deadline(self) -> float:
+        """When the time is up, by ``time.monotonic``; infinity where it is not bounded."""
+        if self.budget.seconds is None:
+            return math.inf
+        return time.monotonic() + self.budget.seconds * self._share - self.seconds
+
     def check_time(self) -> None:
         """Raise BudgetSpent when the time is up. Long loops that do not query call this."""
         if self.budget.seconds is not None and self.seconds > self.budget.seconds * self._share:
+            self.late = True
             raise BudgetSpent
+
+    def timely(self, found: Measurement) -> Measurement:
+        """The same; a number that the clock had a part in says so, whether its probe thought of it or not."""
+        if not self.late or any(c.code == "budget-spent" for c in found.caveats):
+            return found
+        message = "time ended a part of the work: with more time, or on a faster machine, the number can be another"
+        caveat = Caveat(code="budget-spent", message=message, blocks="none")
+        return found.model_copy(update={"caveats": (*found.caveats, caveat)})
 
     def spend(self, rows: int, *, gradients: int = 0) -> None:
         """Account for ``rows`` model rows about to be asked."""
@@ -82,6 +102,8 @@ class Meter:
         self.queries += rows
         self.calls += 1
         self.gradients += gradients
+        if self._until is not None:
+            self._until(self.deadline)
 
     def _ability(self, name: str) -> Callable[..., Any]:
         method = getattr(self.target, name, None)
@@ -204,6 +226,13 @@ class Meter:
 
     def files(self) -> Sequence[Path]:
         return self._ability("files")()  # type: ignore[no-any-return]
+
+    def packages(self) -> Packages:
+        return self._ability("packages")()  # type: ignore[no-any-return]
+
+    def serving(self) -> Serving:
+        """The path itself; whoever sends bytes through it says so by :meth:`spend`."""
+        return self._ability("serving")()  # type: ignore[no-any-return]
 
     def make_env(self, name: str = "test", /) -> Any:
         return self._ability("make_env")(name)

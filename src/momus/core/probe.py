@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from momus.core import capabilities, digest, seeds, spread, usercode
+from momus.core import capabilities, digest, divide, seeds, spread, usercode
 from momus.core.cache import Cache
 from momus.core.errors import MissingExtra, ProbeError
 from momus.core.evidence import Evidence
@@ -55,6 +55,9 @@ def _here(address: str) -> Callable[..., Any]:
     return usercode.load(address, Path())
 
 
+Part = spread.Job  # one of a probe's pieces of work, to arrays
+
+
 @dataclass
 class Trial:
     """All that a probe may touch beside the target.
@@ -64,7 +67,8 @@ class Trial:
     ``context`` carries plain facts that some probes read (declared tests, plan gaps), never objects. ``service`` is
     what callers of the served model see and pay. ``run_seed`` is that of the whole run. ``others`` are targets that do
     the same task, bare: models to compare with. ``functions(address)`` gives a function of the user's that the context
-    names. ``slots`` are the cores that costly work may be spread over.
+    names. ``slots`` are the cores that costly work may be spread over. ``identity`` is the job's key, and ``mate`` the
+    number of this process among the nodes that work at the job together, where there may be several.
     """
 
     seed: int = 0
@@ -81,6 +85,8 @@ class Trial:
     others: tuple[Any, ...] = ()
     functions: Callable[[str], Callable[..., Any]] = _here
     slots: spread.Slots | None = None
+    identity: str = ""
+    mate: int | None = None
 
     def keeping(self, rows: int, share: float = 1.0, *, most: float = 1 / 3) -> AbstractContextManager[None]:
         """Inside, the last ``rows`` queries and the time after ``share`` of it are kept for what comes afterwards.
@@ -102,12 +108,34 @@ class Trial:
         """
         return dict(make()) if self.cache is None else self.cache.arrays(digest.of_value(parts), make)
 
-    def spread(self, jobs: Sequence[spread.Job]) -> list[Mapping[str, NumpyArray]]:
+    def spread(self, jobs: Sequence[spread.Job], keys: Sequence[Sequence[str]] = ()) -> list[Mapping[str, NumpyArray]]:
         """What each job returns, in order, done on as many cores as are free where the assessment allows it.
 
         A job trains or asks models of its own: what it asks of the trial's target in another process is not counted.
+        ``keys`` are the digests under which each keeps its answers in the cache: by them nodes share the jobs.
         """
+        if keys:
+            self.ahead(jobs, keys)
         return spread.run(jobs, self.slots)
+
+    def ahead(self, jobs: Sequence[Callable[[], Any]], keys: Sequence[Sequence[str]]) -> None:
+        """Where several nodes work at this job: do those jobs that no other has done or is doing.
+
+        Each keeps its answers in the cache under its ``keys``; the caller then finds them there.
+        """
+        if self.mate is not None and self.cache is not None:
+            divide.ahead(jobs, keys, self.cache, self.mate)
+
+    def divide(self, jobs: Mapping[str, Part]) -> dict[str, Mapping[str, NumpyArray]] | None:
+        """What each part of this probe's questions gives, by its name; what it asks is counted as if asked here.
+
+        None where the questions cannot be cut (see :func:`momus.core.divide.may`); parts that time did not suffice
+        for are left out. No part may depend on another, nor on anything random but a seed of its own.
+        """
+        if self.meter is None or not divide.may(self.meter):
+            return None
+        how = {"meter": self.meter, "slots": self.slots, "cache": self.cache, "mate": self.mate}
+        return divide.run(jobs, identity=self.identity, **how)  # type: ignore[arg-type]
 
     @property
     def rng(self) -> np.random.Generator:
@@ -286,7 +314,7 @@ class Probe:
         trial.meter = Meter(target, trial.budget)
         trial.options = {k: v for k, v in effective.items() if isinstance(v, bool | int | float | str)}
         try:
-            return self.run(trial.meter, trial, **options)
+            return trial.meter.timely(self.run(trial.meter, trial, **options))
         except ModuleNotFoundError as error:
             if self.extra is None or error.name is None or error.name.split(".")[0] == "momus":
                 raise

@@ -235,15 +235,24 @@ class Finding(Record):
 
 
 class Rating(Record):
-    """The severity of a finding, with the bug bar row that fired and where that row comes from."""
+    """The severity of a finding, with the bug bar row that fired and where that row comes from.
+
+    Ratings kept before ``target`` was have none: they speak for every target of their probe.
+    """
 
     kind: Literal["rating"] = "rating"
     mode: str
     probe: str
+    target: str = ""
     severity: Severity
     row: str
     source: str
     reasons: tuple[str, ...] = ()
+
+    def of(self, finding: Finding) -> bool:
+        """Whether it is the rating of that finding."""
+        mine = (self.mode, self.probe) == (finding.mode, finding.probe)
+        return mine and self.target in ("", finding.target)
 
 
 class Gap(Record):

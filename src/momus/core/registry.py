@@ -38,6 +38,15 @@ def probe_ids() -> tuple[str, ...]:
     return tuple(sorted(_addresses()))
 
 
+@cache
+def detector_ids() -> tuple[str, ...]:
+    """Names of the detectors of `momus monitor`, found by their files: ``monitor/shift.harm``. Imports none of them."""
+    modes = sorted((p.name for p in _HOME.iterdir() if p.is_dir()), key=len, reverse=True)
+    stems = (path.stem for path in (_HOME.parent / "monitor" / "detect").glob("[a-z]*.py"))
+    found = ((stem, next((m for m in modes if stem.startswith(m + "_")), "")) for stem in stems)
+    return tuple(sorted(f"monitor/{mode}.{stem[len(mode) + 1 :]}" for stem, mode in found if mode))
+
+
 def get_probe(identity: str) -> Probe:
     """The probe with that id; NotFound names the nearest ones."""
     addresses = _addresses()

@@ -32,6 +32,7 @@ Job = Callable[[], Mapping[str, NumpyArray]]
 _PLACE = struct.Struct("<q")
 PATIENCE = 60.0  # seconds without a moment of processor time after which a helper counts as hung
 SMALLEST_MB = 64  # that a helper needs at least
+_TOGETHER = 256  # jobs at a time: each has an open file for its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,10 @@ def run(jobs: Sequence[Job], slots: Slots | None) -> list[Mapping[str, NumpyArra
     """
     if slots is None or len(jobs) < 2 or not _may_fork():
         return [dict(job()) for job in jobs]
-    with tempfile.TemporaryDirectory(prefix="momus-jobs-") as held:
-        return _shared(jobs, slots, Path(held))
+    found: list[Mapping[str, NumpyArray]] = []
+    for start in range(0, len(jobs), _TOGETHER):
+        found += _shared(jobs[start : start + _TOGETHER], slots)
+    return found
 
 
 def _may_fork() -> bool:
@@ -77,15 +80,19 @@ def _may_fork() -> bool:
     return hasattr(os, "fork") and not (torch is not None and torch.cuda.is_initialized())
 
 
-def _shared(jobs: Sequence[Job], slots: Slots, folder: Path) -> list[Mapping[str, NumpyArray]]:
+def _shared(jobs: Sequence[Job], slots: Slots) -> list[Mapping[str, NumpyArray]]:
+    """Answers come back in files without a name, so that nothing is left of them whoever is killed."""
     found: dict[int, Mapping[str, NumpyArray]] = {}
     helpers: list[int] = []
     most = _most(slots)
-    with mmap.mmap(-1, _PLACE.size) as place, open(folder / "next", "wb") as door, _one_thread():
+    with contextlib.ExitStack() as held:
+        place = held.enter_context(mmap.mmap(-1, _PLACE.size + len(jobs)))
+        door, *papers = (held.enter_context(tempfile.TemporaryFile()) for _ in range(1 + len(jobs)))
+        held.enter_context(one_thread())
         try:
             for i in _taken(place, door, len(jobs)):
                 while len(helpers) < most and _left(place, len(jobs)) and (slot := slots.take()) is not None:
-                    helpers.append(_helper(jobs, place, folder, slot))
+                    helpers.append(_helper(jobs, place, door, papers, slot))
                     slot.close()  # the helper holds its copy of the lock
                 found[i] = dict(jobs[i]())
             _await(helpers)
@@ -96,7 +103,8 @@ def _shared(jobs: Sequence[Job], slots: Slots, folder: Path) -> list[Mapping[str
                     os.waitpid(pid, 0)
         for i, job in enumerate(jobs):
             if i not in found:
-                found[i] = _read(folder / f"{i}.npz") or dict(job())
+                done = place[_PLACE.size + i] == 1
+                found[i] = (_read(papers[i]) if done else None) or dict(job())
     return [found[i] for i in range(len(jobs))]
 
 
@@ -169,20 +177,21 @@ def _left(place: mmap.mmap, count: int) -> bool:
     return bool(_PLACE.unpack_from(place)[0] < count)
 
 
-def _helper(jobs: Sequence[Job], place: mmap.mmap, folder: Path, slot: IO[bytes]) -> int:
+def _helper(
+    jobs: Sequence[Job], place: mmap.mmap, door: IO[bytes], papers: Sequence[IO[bytes]], slot: IO[bytes]
+) -> int:
     """A forked process that works through what is left of the list and ends."""
     pid = os.fork()
     if pid:
         return pid
     code = 70
     try:
-        # A descriptor of its own: a lock by lockf belongs to the process, and one by flock to whoever shares the file.
-        with slot, open(folder / "next", "r+b") as door:
+        # The door is locked by lockf, which belongs to the process, not by flock, which whoever inherits it shares.
+        with slot:
             for i in _taken(place, door, len(jobs)):
-                arrays = dict(jobs[i]())
-                part = folder / f"{i}.part.npz"
-                np.savez(part, **arrays)  # type: ignore[arg-type]
-                part.replace(folder / f"{i}.npz")
+                np.savez(papers[i], **dict(jobs[i]()))  # type: ignore[arg-type]
+                papers[i].flush()
+                place[_PLACE.size + i] = 1
         code = 0
     except BaseException:  # noqa: S110 - the caller does the job again and meets the error where it can be told
         pass
@@ -191,7 +200,7 @@ def _helper(jobs: Sequence[Job], place: mmap.mmap, folder: Path, slot: IO[bytes]
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Pools of threads do not live on in a forked process, and one that is asked for work would wait for ever."""
     torch = sys.modules.get("torch")
     with contextlib.ExitStack() as held:
@@ -205,9 +214,10 @@ def _one_thread() -> Iterator[None]:
         yield
 
 
-def _read(path: Path) -> Mapping[str, NumpyArray] | None:
+def _read(paper: IO[bytes]) -> Mapping[str, NumpyArray] | None:
     try:
-        with np.load(path, allow_pickle=False) as held:
+        paper.seek(0)
+        with np.load(paper, allow_pickle=False) as held:
             return {name: held[name] for name in held.files}
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return None

@@ -22,6 +22,7 @@ def rate(finding: Finding, facts: Mapping[str, object], moves: Iterable[Move] = 
     return Rating(
         mode=finding.mode,
         probe=finding.probe,
+        target=finding.target,
         severity=severity,
         row=verdict.row,
         source=verdict.source,

@@ -41,7 +41,7 @@ def rendered(env: Any) -> NumpyArray | None:
         return None
     try:
         frame = render()
-    except (NotImplementedError, TypeError, AssertionError):
+    except (NotImplementedError, TypeError, AssertionError, AttributeError, ValueError):
         return None
     frame = frame[-1] if isinstance(frame, list) and frame else frame
     if not isinstance(frame, np.ndarray) or frame.ndim != 3 or frame.shape[-1] not in (3, 4) or not frame.size:
@@ -52,12 +52,18 @@ def rendered(env: Any) -> NumpyArray | None:
 
 
 def drawing_env(env: Any) -> Any:
-    """The same environment opened again so that it draws arrays, where it says it can and was not asked to."""
+    """The same environment, drawing arrays where it can and was not asked to: opened again if that is possible."""
     modes = (getattr(env, "metadata", None) or {}).get("render_modes", ())
     spec = getattr(env, "spec", None)
     if getattr(env, "render_mode", "rgb_array") is not None or "rgb_array" not in modes or spec is None:
         return env
-    made = spec.make(render_mode="rgb_array")
+    try:
+        made = spec.make(render_mode="rgb_array")
+    except (ValueError, TypeError, AttributeError):
+        # A wrapper of the user's own cannot be made again from its name: the world below is told to draw instead.
+        if getattr(env.unwrapped, "render_mode", "unknown") is None:
+            env.unwrapped.render_mode = "rgb_array"
+        return env
     if callable(getattr(env, "close", None)):
         env.close()
     return made

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from momus.core.samples import Column, NumpyArray, Samples
+from momus.core.sheets import acts
 from momus.methods import sound
 
 MOST = 8 << 20  # bytes of an archive: a report carries it
@@ -75,14 +76,21 @@ def _table(samples: Samples, labels: list[str] | None, groups: dict[str, list[st
     names = [c.name for c in columns] or [f"x{j}" for j in range(samples.x.shape[1])]
     apart = [g for g in groups if g not in names]
     label = next(w for w in ("label", "label_", "true_label") if w not in (*names, *groups))
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*names, *apart, *([label] if labels else [])])
+    rows = [[*names, *apart, *([label] if labels else [])]]
     for i, row in enumerate(samples.x):
         cells = [_cell(v, columns[j] if columns else None) for j, v in enumerate(row)]
-        writer.writerow([*cells, *(groups[g][i] for g in apart), *([labels[i]] if labels else [])])
+        rows.append([*cells, *(groups[g][i] for g in apart), *([labels[i]] if labels else [])])
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n").writerows(rows)
     drop = f", drop: [{', '.join(apart)}]" if apart else ""
-    card = f"{name}: {{path: {name}.csv{f', label: {label}' if labels else ''}{extra}{drop}}}"
+    more = f"{f', label: {label}' if labels else ''}{extra}{drop}"
+    if any(acts(cell) for row in rows for cell in row):
+        # Read back it must be what it was, so nothing is put in front; in an archive no spreadsheet opens it unasked.
+        card = f"{name}: {{path: {name}/{name}.csv{more}}}"
+        about = f"{_about(card)}\nSome cells begin like a formula: do not open the table in a spreadsheet.\n"
+        files = [(f"{name}.csv", out.getvalue().encode()), ("README.txt", about.encode())]
+        return Packed(f"{name}.zip", "application/zip", _zip(name, files), len(samples), card)
+    card = f"{name}: {{path: {name}.csv{more}}}"
     return Packed(f"{name}.csv", "text/csv", out.getvalue().encode(), len(samples), card)
 
 
@@ -99,7 +107,7 @@ def _lines(samples: Samples, labels: list[str] | None, groups: dict[str, list[st
 
 def _archive(samples: Samples, labels: list[str] | None, groups: dict[str, list[str]], name: str, extra: str) -> Packed:
     ending = "png" if samples.is_image else "wav"
-    out, total, files = io.BytesIO(), 0, []
+    total, files = 0, []
     listed = "labels.csv" if samples.is_image else "transcripts.csv"
     table = io.StringIO(newline="")
     writer = csv.writer(table, lineterminator="\n")
@@ -112,11 +120,20 @@ def _archive(samples: Samples, labels: list[str] | None, groups: dict[str, list[
         files.append((f"{i + 1:04d}.{ending}", content))
         writer.writerow([files[-1][0], *([labels[i]] if labels else []), *(g[i] for g in groups.values())])
     card = f"{name}: {{path: {name}, label: {listed}{extra}}}"
+    first = [(listed, table.getvalue().encode()), ("README.txt", _about(card).encode())]
+    return Packed(f"{name}.zip", "application/zip", _zip(name, [*first, *files]), len(files), card)
+
+
+def _about(card: str) -> str:
+    return f"Unpack this archive beside a card and add to its data section:\n\n  {card}\n"
+
+
+def _zip(name: str, files: list[tuple[str, bytes]]) -> bytes:
+    out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        about = f"Unpack this archive beside a card and add to its data section:\n\n  {card}\n"
-        for path, content in [(listed, table.getvalue().encode()), ("README.txt", about.encode()), *files]:
+        for path, content in files:
             archive.writestr(zipfile.ZipInfo(f"{name}/{path}", _DATE), content, zipfile.ZIP_DEFLATED)
-    return Packed(f"{name}.zip", "application/zip", out.getvalue(), len(files), card)
+    return out.getvalue()
 
 
 def _png(image: NumpyArray) -> bytes:

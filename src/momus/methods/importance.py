@@ -78,28 +78,39 @@ def density_ratio(a: NumpyArray, b: NumpyArray, rng: np.random.Generator, *, fol
 
 
 def unlike(a: NumpyArray, b: NumpyArray, rng: np.random.Generator, *, components: int = 10) -> NumpyArray:
-    """(m,) mask of the rows of ``b`` that lie where ``a`` has none, by reconstruction from principal components.
+    """(m,) mask of the rows of ``b`` that lie where ``a`` has none; see :class:`Support`."""
+    return Support(a, rng, components=components).unlike(b)
+
+
+class Support:
+    """Where the rows of ``a`` (n, d), finite, lie, by reconstruction from principal components.
 
     Components are fitted on half of ``a``; the other half says how large an error is usual, both off the components
-    (what they cannot redraw) and along them (how far out). A row counts when either error is half as much again as the
-    99.5 % quantile of the other half, or when a column lies half its range beyond it (at all, where it is constant).
-    Cost: one SVD of half of ``a``.
+    (what they cannot redraw) and along them (how far out). A row is unlike when either error is half as much again as
+    the 99.5 % quantile of the other half, or when a column lies half its range beyond it (at all, where it is
+    constant). Cost: one SVD of half of ``a``.
     """
-    low, high = a.min(0), a.max(0)
-    reach = (high - low) / 2 + 1e-6 * np.maximum(1.0, np.abs(high))
-    beyond: NumpyArray = np.any((b < low - reach) | (b > high + reach), axis=1)
-    order = rng.permutation(len(a))
-    fit, usual = a[order[: len(a) // 2]].astype(float), a[order[len(a) // 2 :]].astype(float)
-    centre = fit.mean(0)
-    _, size, right = np.linalg.svd(fit - centre, full_matrices=False)
-    keep = max(1, min(components, int((size > 1e-6 * max(size[0], 1e-12)).sum())))
-    axes, spread = right[:keep].T, np.maximum(size[:keep] / np.sqrt(len(fit)), 1e-9)
 
-    def errors(x: NumpyArray) -> tuple[NumpyArray, NumpyArray]:
-        z = (x.astype(float) - centre) @ axes
-        return np.linalg.norm(x - centre - z @ axes.T, axis=1), np.linalg.norm(z / spread, axis=1)
+    def __init__(self, a: NumpyArray, rng: np.random.Generator, *, components: int = 10) -> None:
+        low, high = a.min(0), a.max(0)
+        reach = (high - low) / 2 + 1e-6 * np.maximum(1.0, np.abs(high))
+        self._low, self._high = low - reach, high + reach
+        order = rng.permutation(len(a))
+        fit, usual = a[order[: len(a) // 2]].astype(float), a[order[len(a) // 2 :]].astype(float)
+        self._centre = fit.mean(0)
+        _, size, right = np.linalg.svd(fit - self._centre, full_matrices=False)
+        keep = max(1, min(components, int((size > 1e-6 * max(size[0], 1e-12)).sum())))
+        self._axes, self._spread = right[:keep].T, np.maximum(size[:keep] / np.sqrt(len(fit)), 1e-9)
+        self._usual = [1.5 * np.quantile(known, _TAIL) + 1e-9 for known in self._errors(usual)]
 
-    marks = beyond
-    for known, asked in zip(errors(usual), errors(b), strict=True):
-        marks |= asked > 1.5 * np.quantile(known, _TAIL) + 1e-9
-    return marks
+    def unlike(self, b: NumpyArray) -> NumpyArray:
+        """(m,) mask of the rows of ``b`` (m, d), finite, that lie outside."""
+        marks: NumpyArray = np.any((b < self._low) | (b > self._high), axis=1)
+        for limit, asked in zip(self._usual, self._errors(b), strict=True):
+            marks |= asked > limit
+        return marks
+
+    def _errors(self, x: NumpyArray) -> tuple[NumpyArray, NumpyArray]:
+        z = (x.astype(float) - self._centre) @ self._axes
+        off = np.linalg.norm(x - self._centre - z @ self._axes.T, axis=1)
+        return off, np.linalg.norm(z / self._spread, axis=1)

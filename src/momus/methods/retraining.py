@@ -68,12 +68,14 @@ def answers(
     asked = {name: digest.of_array(np.asarray(rows)) for name, rows in sorted(ask.items())}
     groups = _groups(target, runs)
     jobs = [partial(_job, target, trial, [runs[i] for i in group], ask, asked, what) for group in groups]
+    keys = [[digest.of_value(_key(target, runs[i], asked, what)) for i in group] for group in groups]
     found: dict[int, Mapping[str, NumpyArray]] = {}
     at_once = 1 if trial.slots is None else 4 * trial.slots.count  # enough for every core, yet progress shows
+    at_once = len(jobs) if trial.mate is not None else at_once  # others may be at any of them
     for start in range(0, len(jobs), at_once):
         trial.progress(start / len(jobs), f"training {len(runs)} models")
         some = slice(start, start + at_once)
-        made = trial.spread(jobs[some])
+        made = trial.spread(jobs[some], keys[some])
         for group, held in zip(groups[some], made, strict=True):
             for place, i in enumerate(group if held else ()):
                 found[i] = {name: held[f"{name}/{place}"] for name in ask}

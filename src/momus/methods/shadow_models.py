@@ -93,9 +93,7 @@ def fit_shadows(
     then whole groups fitted so far are used. ``first`` is where to begin in the ring of groups: probes that share their
     models and run side by side begin at different places and meet with half the work each. It changes no number.
     """
-    numbers = range(count - count % 2)
-    size = max(2, together - together % 2)
-    groups = [list(numbers[i : i + size]) for i in range(0, len(numbers), size)]
+    groups = groups_of(count, together)
     said: dict[int, NumpyArray] = {}
     spent = False
     for step in range(len(groups)):
@@ -111,6 +109,13 @@ def fit_shadows(
     fitted = [i for place in sorted(said) for i in groups[place]]
     p = np.concatenate([said[place] for place in sorted(said)])
     return Shadows(p[:, 0], halves(n, fitted, seed), spent, p[:, 1:] if p.shape[1] > 1 else None)
+
+
+def groups_of(count: int, together: int) -> list[list[int]]:
+    """Numbers of the models that are trained together, whole pairs of them."""
+    numbers = range(count - count % 2)
+    size = max(2, together - together % 2)
+    return [list(numbers[i : i + size]) for i in range(0, len(numbers), size)]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a person sees: one ReportView, built once, and a renderer for each surface.
 
 ``terminal``, ``html``, ``json_`` and ``markdown`` each offer ``render(view, out)``. Import the renderer you want:
-none of them is loaded here, so that ``import momus.reports`` needs neither rich nor Jinja2 nor matplotlib.
+none of them is loaded here, so that ``import momus.reports`` needs neither rich nor Jinja2.
 """
 
 from __future__ import annotations

@@ -176,6 +176,12 @@ def write(view: CompareView, path: Path | str) -> Path:
     return path
 
 
+def apart(a: Interval, b: Interval) -> bool:
+    """Whether two intervals share nothing. Ends that differ only by how a machine rounds count as touching."""
+    slack = 1e-9 * max(1.0, abs(a.low), abs(a.high), abs(b.low), abs(b.high))
+    return a.low - b.high > slack or b.low - a.high > slack
+
+
 def _mode(a: ModeView, b: ModeView) -> ModeChange:
     readings_a, readings_b = _readings(a), _readings(b)
     keys = sorted({*readings_a, *readings_b})
@@ -231,7 +237,7 @@ def _change(a: Measurement | None, b: Measurement | None) -> tuple[Change, str]:
     note = "" if a.data == b.data else "measured on other data"
     if (a.value, a.ci) == (b.value, b.ci):
         return "unchanged", note
-    if a.ci.low <= b.ci.high and b.ci.low <= a.ci.high:
+    if not apart(a.ci, b.ci):
         return "no clear change", note
     rose = b.value > a.value
     return ("worse" if rose == (a.worse == "higher") else "better"), note

@@ -35,8 +35,8 @@ def reading(r: Reading | None) -> str:
     """Value and interval of one side, or a dash."""
     if r is None:
         return "–"
-    value = wording.number(r.value, r.ci.high - r.ci.low)
-    return value if r.ci.method == "exact" else f"{value} {wording.interval(r.ci)}"
+    value = wording.number(r.value, wording.breadth(r.ci))
+    return value if wording.settled(r.ci) else f"{value} {wording.interval(r.ci)}"
 
 
 def readings(p: ProbeChange) -> str:

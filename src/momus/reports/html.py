@@ -7,16 +7,20 @@ The reader is chosen by radio buttons and CSS alone; on paper all three readers'
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping, Sized
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
-from momus.core.evidence import Attachment, Bars, Cell, Grid, Series, Table
+from momus.core.evidence import Attachment, Bars, Cell, Grid, Picture, Series, Table
 from momus.core.records import Finding
-from momus.reports import svg, wording
+from momus.reports import album, fitted, svg, wording
 from momus.reports.compare import CompareView
-from momus.reports.text import Out, clean, clean_block, opened, visible
+from momus.reports.room import ROOMS, WHOLE, Room
+from momus.reports.text import Out, clean, clean_block, opened, shorten, visible
 from momus.reports.view import ModeStatus, ReportView
 
 if TYPE_CHECKING:
@@ -30,30 +34,37 @@ MARKS: dict[ModeStatus, str] = {
     "pass": "✓",
     "not_applicable": "–",
 }
-# Longer strings in a page of ours are somebody else's flood; the JSON report keeps them whole.
-MOST_CHARACTERS = 1200
 
 
-def render(view: ReportView, out: Out, *, most: int = 3) -> None:
-    """Write the page. ``most`` is how many modes are put first."""
+def render(view: ReportView, out: Out, *, most: int = 3, limit: int | None = fitted.LIMIT) -> None:
+    """Write the page. ``most`` is how many modes are put first; see :func:`page` for ``limit``."""
     with opened(out) as stream:
-        stream.write(page(view, most=most))
+        stream.write(page(view, most=most, limit=limit))
 
 
-def page(view: ReportView, *, most: int = 3) -> str:
-    """The whole page as a string."""
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            view=view,
-            first=view.priorities(most),
-            untested=[m for m in view.modes if m.status == "not_tested"],
-            controls=view.used_controls,
-            ids={m.slug: m.id for m in view.modes},
-            picture=_picture(view.picture_svg),
-        )
-    )
+def render_whole(view: ReportView, out: Out) -> None:
+    """Write the page with everything in it as it is stored, whatever that weighs."""
+    render(view, out, limit=None)
+
+
+def page(view: ReportView, *, most: int = 3, limit: int | None = fitted.LIMIT) -> str:
+    """The page as a string of at most ``limit`` bytes; None puts everything in as it is stored."""
+    known = {
+        "view": view,
+        "first": [m for m in view.priorities(most) if not m.accepted],
+        "untested": [m for m in view.modes if m.status == "not_tested"],
+        "controls": view.used_controls,
+        "ids": {m.slug: m.id for m in view.modes},
+        "picture": _picture(view.picture_svg),
+    }
+
+    def frame(room: Room, told: Mapping[str, Any]) -> str:
+        return _environment().get_template("report.html.j2").render(**known, room=room, **told)
+
+    def parts(room: Room, told: Mapping[str, Any]) -> Any:
+        return _environment().get_template("parts.html.j2").make_module({**told, "room": room})
+
+    return frame(WHOLE, {}) if limit is None else fitted.Fitted(view, frame, parts, limit).page()
 
 
 def render_compare(view: CompareView, out: Out) -> None:
@@ -81,20 +92,57 @@ def _environment() -> Environment:
         plot=_plot,
         strip=strip,
         cell=_cell,
-        numeric=_numeric,
-        image=_image,
-        photo=_photo,
+        numerics=_numerics,
+        picture_figure=_picture_figure,
+        pictures_told=album.told,
+        still=_still,
+        film=album.film,
         file=_file,
-        block=lambda text: Markup(escape(clean_block(text))),  # noqa: S704 - escaped in the same breath
-        shown=lambda text: visible(text)[:MOST_CHARACTERS],
+        saved=_saved,
+        size=_size,
+        more=_more,
+        block=_block,
+        shown=_shown,
         short=lambda text, most: clean(text, most),
+        # A page of its own may set these: how much room there is, and who puts findings, evidence and pictures in.
+        room=ROOMS[0],
+        finding_slot=None,
+        evidence_slot=None,
+        note_slot="",
+        album=None,
     )
     return made
 
 
-def _cleaned(value: Any) -> Any:
+@pass_context
+def _cleaned(context: Context, value: Any) -> Any:
     """Clean what a template prints; markup of our own passes, and so do numbers."""
-    return clean(value, MOST_CHARACTERS) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return clean(value, context["room"].text)
+
+
+@pass_context
+def _block(context: Context, text: str) -> Markup:
+    return Markup(escape(clean_block(text, context["room"].lines)))  # noqa: S704 - escaped in the same breath
+
+
+@pass_context
+def _shown(context: Context, text: str) -> str:
+    return shorten(visible(text), context["room"].text)
+
+
+@pass_context
+def _picture_figure(context: Context, picture: Picture) -> Markup:
+    return album.figure(picture, context["room"], context["album"])
+
+
+@pass_context
+def _more(context: Context, items: Sized) -> Markup:
+    """What a list leaves out, as its last entry."""
+    over = len(items) - context["room"].items
+    text = f'<li class="quiet">{over:,} more in the JSON report</li>' if over > 0 else ""
+    return Markup(text)  # noqa: S704 - a number
 
 
 def _plot(e: Series | Bars | Grid, prefix: str) -> Markup:
@@ -112,25 +160,33 @@ def _picture(text: str) -> Markup | None:
         return None
 
 
-def _image(png: bytes) -> str:
-    """A data address for PNG bytes; a grey pixel's worth of nothing for bytes that are no PNG."""
-    kept = png if png.startswith(b"\x89PNG\r\n\x1a\n") else b""
-    return Markup(f"data:image/png;base64,{base64.b64encode(kept).decode()}")  # noqa: S704 - base64 only
-
-
 def _file(e: Attachment) -> str:
     """A data address for an attached file; its media type is one of a fixed few."""
     return Markup(f"data:{e.media};base64,{base64.b64encode(e.data).decode()}")  # noqa: S704 - base64 only
 
 
-def _photo(png: bytes) -> bool:
-    """True for a picture so large that it is shown smaller than it is; small ones keep their pixels square."""
-    return len(png) > 24 and int.from_bytes(png[16:20], "big") >= 160
+def _saved(e: Attachment) -> str:
+    """Where a file can be saved from: nowhere when the page shows it already, it is not put in twice."""
+    return "" if e.media in fitted.SEEN else _file(e)
 
 
-def _numeric(table: Table, column: int) -> bool:
-    cells = [row[column] for row in table.rows if column < len(row) and row[column] is not None]
-    return bool(cells) and all(isinstance(c, int | float) and not isinstance(c, bool) for c in cells)
+def _size(e: Attachment) -> str:
+    return f"{len(e.data) / 1024:,.0f} KiB" if len(e.data) >= 1024 else f"{len(e.data)} bytes"
+
+
+@pass_context
+def _still(context: Context, e: Attachment) -> Markup:
+    """The first picture of a film that has no room in the page."""
+    return album.still(e, context["room"])
+
+
+def _numerics(table: Table) -> list[bool]:
+    """Which of the first columns hold numbers alone."""
+    columns = ([row[k] for row in table.rows if k < len(row)] for k in range(min(60, len(table.columns))))
+    kept = ([c for c in cells if c is not None] for cells in columns)
+    return [
+        bool(cells) and all(isinstance(c, int | float) and not isinstance(c, bool) for c in cells) for cells in kept
+    ]
 
 
 def _cell(value: Cell) -> str:
@@ -161,10 +217,10 @@ def strip(f: Finding, width: int) -> Markup:
         left, right = (4.0, at) if m.worse == "lower" else (at, width - 4.0)
         parts.append(f'<rect class="beyond" x="{left}" y="3" width="{max(0.0, right - left):.1f}" height="14"/>')
         parts.append(f'<line class="limit" x1="{at}" x2="{at}" y1="2" y2="18"/>')
-    if m.ci.method != "exact":
+    if not wording.settled(m.ci):
         parts.append(f'<line class="ci" x1="{x(m.ci.low)}" x2="{x(m.ci.high)}" y1="10" y2="10"/>')
     parts.append(f'<circle class="dot" cx="{x(m.value)}" cy="10" r="3.6"/>')
     # Numbers only: nothing in here can come from a user's string.
     return Markup(  # noqa: S704
-        f'<svg class="strip" style="width:{width}px" viewBox="0 0 {width} 20" aria-hidden="true">{"".join(parts)}</svg>'
+        f'<svg class="strip w{width}" viewBox="0 0 {width} 20" aria-hidden="true">{"".join(parts)}</svg>'
     )

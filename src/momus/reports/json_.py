@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from momus.reports.text import Out, opened
 from momus.reports.view import ReportView
 
 SCHEMA_VERSION = 1
+# C1 controls, direction and zero-width characters, breaks of lines, tags, what is no character.
+_ACTING = re.compile(
+    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff"
+    "\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"
+)
 
 
 def render(view: ReportView | CompareView, out: Out, *, indent: int | None = 2) -> None:
@@ -24,7 +30,17 @@ def render(view: ReportView | CompareView, out: Out, *, indent: int | None = 2) 
 
 def dumps(view: ReportView | CompareView, *, indent: int | None = 2) -> str:
     """The view as JSON text; pictures are base64."""
-    return json.dumps(view.model_dump(mode="json"), ensure_ascii=True, indent=indent)
+    return quiet(json.dumps(view.model_dump(mode="json"), ensure_ascii=True, indent=indent))
+
+
+def plain(text: str) -> str:
+    """The same JSON, in which characters that control or hide on a screen are written as escapes."""
+    return _ACTING.sub(lambda m: json.dumps(m[0])[1:-1], text)
+
+
+def quiet(text: str) -> str:
+    """The same JSON, in which a build server that reads it as a log finds no command such as ``##[error]``."""
+    return text.replace("##", "#\\u0023")
 
 
 def read(source: Path | str) -> ReportView:

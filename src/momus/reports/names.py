@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 METRICS = {
+    "share of events with a fault, over the reference's": "events with a fault",
+    "share of events that fail or take far too much": "failing or far too dear",
+    "share of answers near the border": "answers near the border",
+    "contradicting labels of one contributor, over all others'": "one contributor against all",
+    "share of labels to learn from that contradict sure answers": "labels against sure answers",
+    "share of compute that one caller takes for foreign inputs": "compute on foreign inputs",
+    "rise of the reward over the goal (standard deviations)": "reward rises over goal",
+    "share of events that no test row is like": "unlike any test row",
+    "share of sure answers that are wrong": "sure and wrong",
+    "largest distance of a column from the reference": "furthest column moved",
+    "share of answers by unapproved versions": "answers by others' versions",
+    "ways_to_fail": "ways to fail",
+    "misread_files": "kinds misread in silence",
     "turned_by_shared_pattern": "turned by a shared pattern",
     "second_population_share": "rows apart, worst class",
     "wrong_label_share": "wrong labels",
@@ -15,6 +28,8 @@ METRICS = {
     "tpr_at_1pct_fpr": "tpr@1%fpr",
     "epsilon_lower_bound": "epsilon, at least",
     "refused_files": "refused files",
+    "risky_formats": "files that could be data and may run code",
+    "unvouched_files": "files nobody vouches for",
     "shift_effect": "shift effect",
     "accuracy_loss": "accuracy lost now",
     "concept_shift": "loss unexplained",
@@ -63,9 +78,15 @@ METRICS = {
     "backdoor_left": "backdoor left",
     "turned_by_a_mark": "turned by a mark",
     "surviving_cost": "cost of a trigger that survived",
+    "affected_packages": "affected packages",
+    "costliest_ratio": "costliest input",
 }
 # For readers to whom the name of a metric says nothing.
 PLAIN_METRICS = {
+    "ways_to_fail": "in how many ways a file from a caller stops, starves or misleads the service",
+    "misread_files": "how many kinds of files show people one thing and the model another, without a word from anybody",
+    "affected_packages": "how many packages beneath the system have an open, published weakness",
+    "costliest_ratio": "how many times the cost of an honest input the costliest input of the same size takes",
     "turned_by_shared_pattern": "the share of inputs that a pattern shared by some training rows turned",
     "second_population_share": "the share of a class's training rows that lie apart from the rest, as no other class "
     "has it, and look like other classes",
@@ -88,6 +109,9 @@ PLAIN_METRICS = {
     "traces": "the number of kinds of traces that data hidden in the parameters would leave",
     "memorised_families": "the number of kinds of made-up inputs that the model answers as no clean copy of it does",
     "refused_files": "the number of files that may run code when they are loaded",
+    "risky_formats": "the number of files in a format that can run code although plain data would do",
+    "unvouched_files": "the number of files that are not what was recorded, published or signed, or that nobody "
+    "vouches for",
     "shift_effect": "how far the most moved column has moved, from 0 to 1",
     "accuracy_loss": "how much accuracy was lost on the rows that the system meets now",
     "concept_shift": "how much of the lost accuracy neither the moved inputs nor another mix of classes explain",
@@ -145,6 +169,8 @@ PLAIN_METRICS = {
 }
 # What ``n`` counts, by probe or by mode.
 NOUNS = {
+    "dependencies.fuzzing": "input",
+    "dependencies.decoders": "trick",
     "poisoning.spectral": "row of the class",
     "poisoning.clusters": "row of the class",
     "backdoor.rows": "picture",
@@ -155,6 +181,7 @@ NOUNS = {
     "corruption.text": "text",
     "supply_chain": "file",
     "dependencies": "package",
+    "dependencies.availability": "input",
     "provider.code": "file",
     "provider.traces": "parameter",
     "reward_hacking": "episode",
@@ -214,6 +241,24 @@ UNITS = {
 }
 # Settings whose bare name would say too little. ``{}`` is the value; an empty phrase leaves the setting out.
 SETTINGS = {
+    "windows": "{} windows",
+    "from": "from {}",
+    "to": "to {} UTC",
+    "events": "of {} events",
+    "seconds": "at most {} s each",
+    "inputs": "{} mutated inputs",
+    "bombs": "with decompression bombs",
+    "coverage": "coverage {}",
+    "scaling": "with scaled pictures",
+    "as_of": "as of {}",
+    "tries": "{} inputs tried",
+    "size": "inputs of {} bytes",
+    "advisories": "by {}",
+    "stale_days": "stale after {} days",
+    "severity": "severity {} or worse",
+    "own": "without own {}",
+    "mirrors": "mirrors {}",
+    "complete": "requirements files taken as complete: {}",
     "far": "",
     "strange": "",
     "largest": "",

@@ -115,6 +115,11 @@ class Progress:
         """How many jobs have ended."""
         return sum(j.ended is not None for j in self.jobs.values())
 
+    def under_way(self) -> list[_Job]:
+        """The jobs that were heard from and have not ended, as they were given."""
+        with self._lock:
+            return [j for j in self.jobs.values() if j.started is not None and j.ended is None]
+
     def remaining(self) -> float | None:
         """Seconds that are probably left; None while there is nothing to go by.
 
@@ -125,7 +130,7 @@ class Progress:
         elapsed = now - self.began
         if total < 0.05 or elapsed < 1.0:
             return None
-        running = [j for j in self.jobs.values() if j.started is not None and j.ended is None and j.fraction >= 0.05]
+        running = [j for j in self.under_way() if j.fraction >= 0.05]
         own = [(now - j.started) * (1 - j.fraction) / j.fraction for j in running if j.started is not None]
         return max(elapsed * (len(self.jobs) - total) / total, *own, 0.0)
 
@@ -147,7 +152,7 @@ class Progress:
         most = max(4, (self._display.console.height if self._display is not None else 40) - 3)
         if len(jobs) <= most:
             return jobs
-        running = [j for j in jobs if j.started is not None and j.ended is None]
+        running = self.under_way()
         over = sorted((j for j in jobs if j.ended is not None), key=lambda j: -(j.ended or 0.0))
         waiting = [j for j in jobs if j.started is None and j.ended is None]
         kept = [*running, *over[: most // 2], *waiting][:most]

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
+from momus.reports.text import clean
+
+# What holds words: they may be a user's, and are cleaned as everywhere.
+_WORDS = ("text", "tspan", "title", "desc")
 _TAGS = frozenset(
     [
         "svg",
@@ -73,7 +77,6 @@ _ATTRIBUTES = frozenset(
         "font-weight",
         "font-style",
         "text-anchor",
-        "style",
         "dominant-baseline",
         "alignment-baseline",
         "letter-spacing",
@@ -107,6 +110,10 @@ _ATTRIBUTES = frozenset(
         "overflow",
     ]
 )
+# What a style attribute may say that an attribute can say as well.
+_STYLES = frozenset(
+    n for n in _ATTRIBUTES if n.split("-")[0] in ("fill", "stroke", "opacity", "font", "text", "stop", "clip", "marker")
+) - {"textLength"} | {"dominant-baseline", "letter-spacing", "paint-order"}
 _REFERENCE = re.compile(r"url\(\s*['\"]?#([^)'\"]+)['\"]?\s*\)")
 _LONG = re.compile(r"-?\d+\.\d{3,}")
 
@@ -139,9 +146,9 @@ def inline(svg: str, prefix: str, *, title: str = "", description: str = "") -> 
 
 def _copy(e: ET.Element, ids: dict[str | None, str]) -> ET.Element:
     made = ET.Element(_local(e.tag))
-    for key, value in e.attrib.items():
+    for key, value in (*_declared(e.get("style", "")), *e.attrib.items()):
         name = _local(key)
-        if name not in _ATTRIBUTES or (name == "style" and _leaves(value)):
+        if name not in _ATTRIBUTES:
             continue
         if name == "href":
             if not value.startswith("#"):
@@ -156,15 +163,21 @@ def _copy(e: ET.Element, ids: dict[str | None, str]) -> ET.Element:
             if _leaves(value):
                 continue
         made.set(name, _LONG.sub(_rounded, value) if name not in ("id", "href") else value)
-    made.text = e.text
+    made.text = clean(e.text) if e.text and made.tag in _WORDS else e.text
     for child in e:
         if isinstance(child.tag, str) and _local(child.tag) in _TAGS:
             copied = _copy(child, ids)
-            copied.tail = child.tail if child.tail and child.tail.strip() else None
+            copied.tail = clean(child.tail) if child.tail and child.tail.strip() else None
             made.append(copied)
     if made.text and not made.text.strip():
         made.text = None
     return made
+
+
+def _declared(style: str) -> list[tuple[str, str]]:
+    """A style's declarations as attributes: a page whose policy forbids inline style still shows the picture."""
+    parts = (part.partition(":") for part in style.split(";"))
+    return [(name.strip(), value.strip()) for name, _, value in parts if name.strip() in _STYLES]
 
 
 def _local(tag: str) -> str:
@@ -189,7 +202,7 @@ def _describe(root: ET.Element, prefix: str, title: str, description: str) -> No
     for place, (name, text) in enumerate((("title", title), ("desc", description))):
         if text:
             made = ET.Element(name, {"id": f"{prefix}-{name}"})
-            made.text = text
+            made.text = clean(text)
             root.insert(place, made)
     names = [f"{prefix}-{n}" for n, t in (("title", title), ("desc", description)) if t]
     if names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import IO, TYPE_CHECKING
 
-from momus.core.records import Rating
+from momus.core.records import Rating, Status
 from momus.reports import wording
 from momus.reports.text import Out, clean, encodable, opened, shorten
 from momus.reports.view import ModeStatus, ModeView, ReportView
@@ -76,6 +76,7 @@ def _report(view: ReportView, console: Console, most: int) -> None:
     for m in view.modes:
         console.print(row(m, console.width), no_wrap=True, overflow="crop", soft_wrap=False)
     _first(view, console, most)
+    _accepted(view, console)
     _gaps(view, console)
     if view.outside:
         _title(console, "Outside these 17, and not looked at")
@@ -102,6 +103,8 @@ def _head(view: ReportView, console: Console) -> None:
             counts.append("  " if counts else "")
             counts.append(f"{n} {wording.WORDS[status]}", style=STYLES[status])
     console.print(counts)
+    for line in wording.asked(run):
+        _hanging(console, "", line, 0)
     console.print()
 
 
@@ -159,6 +162,9 @@ def _wordings(m: ModeView) -> list[tuple[str, str]]:
     x = f.measurement
     label, value, limit = wording.metric(x.metric), wording.reading(x), wording.against(f)
     probe, n = clean(f.probe), f"n={x.n}"
+    if m.accepted and (covering := m.waiver(f)) is not None:
+        told = wording.accepted_shortly(covering)
+        return [(f"{label} {value} {limit}; {told}", ""), (f"{value} {limit}; {told}", ""), (told, "")]
     if m.status == "pass":
         return [(f"{said}: {value} {limit}", ""), (said, "")]
     return [
@@ -179,7 +185,7 @@ def _cut(text: str, room: int) -> str:
 
 
 def _first(view: ReportView, console: Console, most: int) -> None:
-    chosen = view.priorities(most)
+    chosen = [m for m in view.priorities(most) if not m.accepted]
     if not chosen:
         return
     _title(console, "Look at this first" if len(chosen) == 1 else "Look at these first")
@@ -220,6 +226,17 @@ def _actions(m: ModeView) -> list[str]:
         left = [t for t in (todo, *(c for c in stands if c not in said)) if t][:3]
         return left or ([] if stands else ["raise the number of samples or the budget, then run again"])
     return [f"{clean(x.text)}{f' ({clean(x.id)})' if x.id else ''}" for x in m.remedies[:3]]
+
+
+def _accepted(view: ReportView, console: Console) -> None:
+    """What fails and somebody accepted: who, until when, and why. It does not count against the bar."""
+    found = [(m, f, w) for m in view.modes for f in m.findings if f.status is Status.FAIL and (w := m.waiver(f))]
+    if not found:
+        return
+    _title(console, "Failing, and accepted for a time")
+    for m, f, waived in found:
+        what = f"{m.id}: {clean(f.probe)} on {clean(f.target, 60)}"
+        _hanging(console, "", f"{what}: {wording.accepted(waived)}", 0, under=5)
 
 
 def _gaps(view: ReportView, console: Console) -> None:

@@ -2,31 +2,27 @@
 
 A terminal obeys escape sequences, a Markdown page obeys pipes and angle brackets, and every screen obeys Unicode's
 direction overrides (the 'Trojan Source' trick, arXiv:2111.00169). Names of columns, classes and files reach us from
-files that may be hostile, so every string passes through here on its way out.
+files that may be hostile, so every string passes through here on its way out. What holds for
+any line is in `core.text`.
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TextIO
 
+from momus.core.text import HIDDEN, clean, orderless, shorten
+
+__all__ = [
+    "Out", "clean", "clean_block", "encodable", "markdown", "markdown_code", "opened", "orderless", "shorten",
+    "visible",
+]  # fmt: skip
+
 Out = TextIO | Path | str
 
-# Whole escape sequences go, not only their first byte: OSC (title, clipboard, links), DCS and its kin up to their
-# terminator, CSI (colours, cursor), then two-character escapes.
-_ESCAPES = re.compile(
-    r"(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
-    r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c]*(?:\x1b\\|\x9c)?"
-    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
-    r"|\x1b[ -/]*[0-~]?"
-)
-_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
-# Cc control, Cf format (direction marks, zero-width, soft hyphen), Cs lone surrogates, Co private, Cn unassigned.
-_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn")
 _MARKDOWN: dict[int, str] = {ord(c): f"\\{c}" for c in "\\`*_[]#~!|"} | {
     ord("<"): "&lt;",
     ord(">"): "&gt;",
@@ -36,13 +32,6 @@ _MARKDOWN: dict[int, str] = {ord(c): f"\\{c}" for c in "\\`*_[]#~!|"} | {
 _PLAIN: dict[int, str] = {
     ord(c): p for c, p in {"…": "~", "·": "-", "–": "-", "≤": "<=", "≥": ">=", "×": "x", "→": ">"}.items()
 }
-
-
-def clean(text: object, most: int = 0) -> str:
-    """One line without escape sequences, control or direction characters; shortened to ``most`` characters if > 0."""
-    s = _BREAKS.sub(" ", _ESCAPES.sub("", str(text)))
-    s = "".join(c for c in s if unicodedata.category(c) not in _HIDDEN)
-    return shorten(s, most) if most else s
 
 
 def clean_block(text: object, most_lines: int = 60, most_columns: int = 200) -> str:
@@ -56,17 +45,13 @@ def clean_block(text: object, most_lines: int = 60, most_columns: int = 200) -> 
 
 def visible(text: object) -> str:
     """The text with every hidden character written out as an escape, ``\\x1b`` or ``\\u202e``."""
-    return "".join(c if unicodedata.category(c) not in _HIDDEN else _spelled(c) for c in str(text))
+    s = str(text)
+    return s if s.isprintable() else "".join(c if unicodedata.category(c) not in HIDDEN else _spelled(c) for c in s)
 
 
 def _spelled(c: str) -> str:
     point = ord(c)
     return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
-
-
-def shorten(text: str, most: int) -> str:
-    """At most ``most`` characters; what was cut is marked by an ellipsis."""
-    return text if len(text) <= most else text[: max(0, most - 1)].rstrip() + "…"
 
 
 def markdown(text: object, most: int = 400) -> str:
@@ -99,7 +84,8 @@ def opened(out: Out) -> Iterator[IO[str]]:
 
 
 def encodable(text: str, stream: Any) -> str:
-    """The text with what the stream's encoding lacks replaced by the nearest plain character."""
+    """The text with what the stream's encoding lacks replaced by the nearest plain character, and without orders."""
+    text = orderless(text)
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         text.encode(encoding)

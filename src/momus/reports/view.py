@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from momus.core.decisions import Waived, covering, nearest
 from momus.core.records import Finding, Gap, Limit, Measurement, Rating, Record, Run, Severity, Status
 
 if TYPE_CHECKING:
@@ -127,8 +129,9 @@ class ControlView(Record):
 class ModeView(Record):
     """One of the 17 rows, with all that the three readers need to know about it."""
 
-    id: str
-    slug: str
+    # They stand in addresses and anchors, and by them a report finds its rows.
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")]
+    slug: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")]
     name: str
     verdict: str
     verdict_words: str = ""
@@ -145,6 +148,65 @@ class ModeView(Record):
     attackers: tuple[Attacker, ...] = ()
     flows: tuple[FlowUse, ...] = ()
     bar: BarRow = BarRow()
+    waived: tuple[Waived, ...] = ()
+
+    def waiver(self, finding: Finding) -> Waived | None:
+        """The decision under which a failure is accepted; the one made for it alone before one for the whole mode.
+
+        Only a failure can be accepted: a test that broke down showed nothing that anybody could decide on.
+        """
+        meant = self._meant(finding)
+        worst = self.rated(finding) if any(w.up_to is not None for w in meant) else None
+        return nearest(w for w in meant if w.bears(worst))
+
+    def _meant(self, finding: Finding) -> list[Waived]:
+        failed = finding.status is Status.FAIL
+        return [w for w in self.waived if failed and w.covers(self.slug, finding.probe, finding.target)]
+
+    @cached_property
+    def decided(self) -> tuple[tuple[Finding, Severity | None, Waived | None], ...]:
+        """Every failure, its severity, and the decision under which it is accepted: found once for all."""
+        worst: dict[tuple[str, str], Severity] = {}
+        for r in self.ratings if self.waived else ():
+            worst[r.probe, r.target] = max(worst.get((r.probe, r.target), r.severity), r.severity, key=lambda s: s.rank)
+        failed = [f for f in self.findings if f.status is Status.FAIL]
+        rated = [(f, worst.get((f.probe, f.target), worst.get((f.probe, "")))) for f in failed]
+        return tuple((f, s, nearest(w for w in self._meant(f) if w.bears(s))) for f, s in rated)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        made = super().model_copy(update=update, deep=deep)
+        made.__dict__.pop("decided", None)  # a copy may have other findings
+        return made
+
+    @property
+    def accepting(self) -> tuple[Waived, ...]:
+        """The decisions under which something of this row is accepted now."""
+        named = {w.id for *_, w in self.decided if w is not None}
+        return tuple(w for w in self.waived if w.id in named)
+
+    @property
+    def outgrown(self) -> tuple[Waived, ...]:
+        """The decisions about a failure that is worse now than what was accepted: it counts."""
+        named = {w.id for f in self.unwaived for w in self._meant(f)} if self.waived else ()
+        return tuple(w for w in self.waived if w.id in named)
+
+    @property
+    def unwaived(self) -> tuple[Finding, ...]:
+        """The failing findings that nobody has accepted: those that count against the bar."""
+        return tuple(f for f, _, w in self.decided if w is None)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether every failing finding was accepted by somebody. The row still reads fail."""
+        return self.status == "fail" and bool(self.waived) and all(w is not None for *_, w in self.decided)
+
+    @property
+    def counted(self) -> Severity | None:
+        """The worst severity among the failing findings that nobody has accepted."""
+        if not self.waived:
+            return self.severity
+        given = [s for _, s, w in self.decided if w is None and s is not None]
+        return max(given, key=lambda s: s.rank, default=None)
 
     @property
     def open_flows(self) -> tuple[FlowUse, ...]:
@@ -162,7 +224,7 @@ class ModeView(Record):
 
         What was made for findings that did not fail is left out.
         """
-        failed = [f.probe for f in self.findings if f.status is Status.FAIL]
+        failed = list(dict.fromkeys(f.probe for f in self.findings if f.status is Status.FAIL))
         head = self.headline.probe if self.headline is not None else ""
         made = [m for m in self.facts.mitigations if any(m.answers(p) for p in failed)]
         general = [m for m in self.facts.mitigations if not m.against]
@@ -170,13 +232,12 @@ class ModeView(Record):
 
     def answered(self, remedy: Mitigation) -> tuple[str, ...]:
         """The probes whose failed findings a remedy is made for."""
-        return tuple(
-            dict.fromkeys(f.probe for f in self.findings if f.status is Status.FAIL and remedy.answers(f.probe))
-        )
+        failed = (f.probe for f in self.findings if f.status is Status.FAIL)
+        return tuple(dict.fromkeys(probe for probe in failed if remedy.answers(probe)))
 
     def rated(self, finding: Finding) -> Severity | None:
         """The worst severity that was given to one finding of this row."""
-        given = [r.severity for r in self.ratings if r.probe == finding.probe]
+        given = [r.severity for r in self.ratings if r.probe == finding.probe and r.target in ("", finding.target)]
         return max(given, key=lambda s: s.rank) if given else None
 
     @property
@@ -221,17 +282,28 @@ class ReportView(Record):
 
     @property
     def worst(self) -> Severity | None:
-        """The worst severity among failing modes; None when nothing failed or nothing was rated."""
-        ranked = [m.severity for m in self.modes if m.status == "fail" and m.severity is not None]
+        """The worst severity that counts among failing modes: without what was accepted. None when there is none."""
+        ranked = [s for m in self.modes if m.status == "fail" and (s := m.counted) is not None]
         return max(ranked, key=lambda s: s.rank) if ranked else None
 
     def priorities(self, most: int = 3) -> tuple[ModeView, ...]:
-        """The modes to look at first: failures by severity, then errors, then what could not be decided."""
+        """The modes to look at first: failures by severity, then errors, then what could not be decided, then the
+        failures that somebody has accepted."""
         order = {"fail": 0, "error": 1, "inconclusive": 2}
-        urgent = [m for m in self.modes if m.status in order]
-        return tuple(sorted(urgent, key=lambda m: (order[m.status], -(m.severity.rank if m.severity else 0), m.id)))[
-            :most
-        ]
+
+        def place(m: ModeView) -> tuple[int, int, str]:
+            return 3 if m.accepted else order[m.status], -(m.severity.rank if m.severity else 0), m.id
+
+        return tuple(sorted((m for m in self.modes if m.status in order), key=place))[:most]
+
+    def waiver(self, finding: Finding) -> Waived | None:
+        """The decision under which a finding is accepted, if somebody made one that holds."""
+        return self.mode(finding.mode).waiver(finding)
+
+    @property
+    def accepted(self) -> tuple[ModeView, ...]:
+        """The failing modes whose every failing finding was accepted."""
+        return tuple(m for m in self.modes if m.accepted)
 
     def control(self, probe: str) -> ControlView | None:
         """The control rates of a probe, if they were measured."""
@@ -267,12 +339,14 @@ def build_view(
     controls: Mapping[str, ControlRates] | None = None,
     outside: Sequence[str | Outside] = (),
     taxonomy: Taxonomy | None = None,
+    waivers: Sequence[Waived] = (),
 ) -> ReportView:
     """Put one assessment together for the renderers.
 
     ``rows`` are the 17 rows of :mod:`momus.judge.coverage`. ``findings``, ``ratings`` and ``gaps`` are all there are:
     one that its row does not list is added to it, so that nothing measured is ever left out of a report.
-    ``taxonomy`` defaults to the built-in one. Raises ValueError unless there are 17 different modes.
+    ``taxonomy`` defaults to the built-in one. ``waivers`` are those that hold today. Raises ValueError unless there are
+    17 different modes.
     """
     from momus.reports import facts
 
@@ -294,6 +368,7 @@ def build_view(
             findings=_joined(row.findings, findings, row.mode),
             ratings=_joined(row.ratings, ratings, row.mode),
             gaps=_joined(row.gaps, gaps, row.mode),
+            waived=covering(waivers, row.mode, _joined(row.findings, findings, row.mode)),
             facts=facts.of_mode(taxonomy.mode(row.mode)),
             **facts.of_threat(threats.get(row.mode)),
         )
@@ -304,16 +379,7 @@ def build_view(
         modes=modes,
         questions=facts.questions(threat_model, taxonomy),
         controls=tuple(
-            ControlView(
-                probe=c.probe,
-                planted=c.planted,
-                hits=c.hits,
-                clean=c.clean,
-                false_alarms=c.false_alarms,
-                passed=c.passed,
-                held_out=c.held_out,
-                date=c.date,
-            )
+            ControlView(**{name: getattr(c, name) for name in ControlView.model_fields})
             for _, c in sorted((controls or {}).items())
         ),
         outside=tuple(facts.outside_line(o) for o in outside),
@@ -324,5 +390,6 @@ def build_view(
 def _joined(own: Sequence[Any], everything: Sequence[Any], mode: str) -> tuple[Any, ...]:
     """The row's own records, then those of the same mode that it does not list."""
     kept = list(own)
-    kept += [r for r in everything if r.mode == mode and r not in kept]
+    same = {id(r) for r in kept}  # nearly always the very same objects; comparing contents is slow for thousands
+    kept += [r for r in everything if r.mode == mode and id(r) not in same and r not in kept]
     return tuple(kept)

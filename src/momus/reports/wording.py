@@ -10,7 +10,9 @@ import math
 import shlex
 from typing import Any
 
+from momus.core.decisions import Waived
 from momus.core.records import Finding, Interval, Limit, Measurement, Run, Severity, Status
+from momus.core.text import counts
 from momus.reports.names import METRICS, NOUNS, PLAIN_METRICS, SETTINGS, UNITS
 from momus.reports.text import clean
 from momus.reports.view import ControlView, ModeStatus, ModeView, ReportView
@@ -43,6 +45,8 @@ _PASSED = {
     **dict.fromkeys(("poisoning", "provider", "supply_chain", "backdoor", "dependencies"), "nothing found by"),
     **dict.fromkeys(("inversion", "membership", "stealing"), "no leak beyond the limit found by"),
 }
+# Probes of `momus monitor`: detectors in the traffic of a served model.
+WATCHED = "monitor/"
 # What an attack's strength is read from comes first: where a line is cut, it is cut behind these.
 _FIRST = ("steps", "queries", "shadows", "episodes", "epsilon")
 
@@ -61,21 +65,32 @@ def number(value: float, width: float = 0.0) -> str:
     if width < 1e-5:
         return f"{value:.4g}"
     decimals = min(5, max(0, math.ceil(-math.log10(width / 2)))) if width < 20 else 0
-    return f"{value:,.{max(2, decimals) if abs(value) < 10 else decimals}f}"
+    return f"{value:z,.{max(2, decimals) if abs(value) < 10 else decimals}f}"
 
 
 def interval(ci: Interval) -> str:
-    """``[0.29, 0.33]``, or ``exact`` where nothing was sampled."""
-    if ci.method == "exact":
+    """``[0.29, 0.33]``; ``exact`` where nothing was sampled and nothing was left open."""
+    if settled(ci):
         return "exact"
-    width = ci.high - ci.low
+    width = breadth(ci)
     return f"[{number(ci.low, width)}, {number(ci.high, width)}]"
+
+
+def settled(ci: Interval) -> bool:
+    """Counted, and everything could be looked at. A count with something left open has a width."""
+    return ci.method == "exact" and ci.low == ci.high
+
+
+def breadth(ci: Interval) -> float:
+    """The width that says how many decimals are meant: none for counts, whose ends are whole numbers."""
+    whole = ci.method in ("exact", "counted") and float(ci.low).is_integer() and float(ci.high).is_integer()
+    return 0.0 if whole else ci.high - ci.low
 
 
 def reading(m: Measurement) -> str:
     """Value and interval: ``0.31 [0.29, 0.33]``; the value alone where it was counted and not sampled."""
-    span = "" if m.ci.method == "exact" else f" {interval(m.ci)}"
-    return f"{number(m.value, m.ci.high - m.ci.low)}{unit(m)}{span}"
+    span = "" if settled(m.ci) else f" {interval(m.ci)}"
+    return f"{number(m.value, breadth(m.ci))}{unit(m)}{span}"
 
 
 def unit(m: Measurement) -> str:
@@ -96,7 +111,8 @@ def against(f: Finding) -> str:
 
 def count(n: int, word: str) -> str:
     """``1 input``, ``1,000 inputs``, ``40 queries``."""
-    plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}es" if word.endswith("ch") else f"{word}s"
+    ies = word.endswith("y") and word[-2] not in "aeiou"
+    plural = f"{word[:-1]}ies" if ies else f"{word}es" if word.endswith("ch") else f"{word}s"
     return f"{n:,} {word if n == 1 else plural}"
 
 
@@ -128,6 +144,7 @@ def scope(m: Measurement) -> str:
     parts = [said for k in ordered if (said := setting(k, told[k]))]
     probe = m.probe.split("/")[-1]
     noun = NOUNS.get(probe) or NOUNS.get(probe.partition(".")[0], "input")
+    noun = "event" if m.probe.startswith(WATCHED) else noun
     return ", ".join([*parts] if "episodes" in m.scope else [*parts, count(m.n, noun)])
 
 
@@ -136,6 +153,7 @@ def passed(f: Finding) -> str:
     probe = f.probe.split("/")[-1]
     mode, _, technique = probe.partition(".")
     lead = _PASSED.get(f.mode or mode, "within the limit under")
+    lead = "no alarm by" if f.probe.startswith(WATCHED) else lead
     tail = f", {scope(f.measurement)}" if f.measurement else ""
     return f"{lead} {clean(technique or probe)}{tail}"
 
@@ -170,6 +188,8 @@ def reproduce(run: Run, finding: Finding | None) -> str:
 
     A run whose options came from an example's expectations, not from the card, is repeated by its own command.
     """
+    if run.settings.get("watch"):  # traffic is past; a log that is still there can be read again from its beginning
+        return shlex.join(["momus", "monitor", _card_of(run), "--once", "--fresh", "--seed", str(run.seed)])
     given = run.settings.get("reproduces")
     words = ["momus", "reproduce", clean(str(given))] if given else ["momus", "assess", _card_of(run)]
     if finding is not None:
@@ -184,6 +204,16 @@ def reproduce(run: Run, finding: Finding | None) -> str:
     return shlex.join([*words, "--fresh"])  # without it the store would answer with the number it holds
 
 
+def save(run: Run) -> str:
+    """The command that writes the files of a run into a folder."""
+    return shlex.join(["momus", "report", clean(run.id), "--attachments", "files"])
+
+
+def show_whole(run: Run) -> str:
+    """The command that writes the page with everything in it."""
+    return shlex.join(["momus", "report", clean(run.id), "-o", "report.full.html"])
+
+
 def _card_of(run: Run) -> str:
     return clean(run.card_path) or "momus.yaml"
 
@@ -195,6 +225,10 @@ def headline(view: ReportView) -> str:
     if failing:
         worst = f"; the worst is {view.worst.value}" if view.worst else ""
         first = f"{failing} of {len(view.modes)} failure modes fail{'s' if failing == 1 else ''}{worst}."
+        if view.accepted:
+            first = f"{failing} of {len(view.modes)} failure modes fail{'s' if failing == 1 else ''}, of which "
+            first += f"{len(view.accepted)} {'is' if len(view.accepted) == 1 else 'are'} accepted for a time"
+            first += f"; the worst that counts is {view.worst.value}." if view.worst else "."
     else:
         first = f"No failure mode failed among the {c['pass'] + c['inconclusive']} that were measured."
     rest = []
@@ -205,6 +239,34 @@ def headline(view: ReportView) -> str:
     if c["error"]:
         rest.append(f"{c['error']} ended in an error")
     return " ".join([first, f"{_listed(rest)}." if rest else ""]).strip()
+
+
+def asked(run: Run) -> tuple[str, ...]:
+    """``asked scorer 12,400 rows in 61 requests, 4 repeated (503 x 3, late x 1), 2.10 USD``, one line a model."""
+    return tuple(_asked(given) for given in run.settings.get("asked") or () if isinstance(given, dict))
+
+
+def _asked(given: dict[str, Any]) -> str:
+    rows, requests = (n if isinstance(n := given.get(key), int) else 0 for key in ("rows", "requests"))
+    line = f"asked {clean(given.get('target', ''), 60)} {count(rows, 'row')} in {count(requests, 'request')}"
+    repeats = {str(k): n for k, n in dict(given.get("repeats") or {}).items() if isinstance(n, int)}
+    if repeats:
+        line += f", {sum(repeats.values()):,} repeated ({clean(counts(repeats), 120)})"
+    cost = given.get("cost")
+    return line + (
+        f", {cost:,.2f} {clean(given.get('currency', ''), 12)}".rstrip() if isinstance(cost, int | float) else ""
+    )
+
+
+def accepted(waived: Waived) -> str:
+    """Who accepted something, why and until when: ``accepted until 2027-01-31 by Ann: mended in June``."""
+    return f"{accepted_shortly(waived)}: {clean(waived.reason)}"
+
+
+def accepted_shortly(waived: Waived) -> str:
+    """The same without the reason, for one line of a table."""
+    bound = f" up to severity {severity(waived.up_to)}" if waived.up_to is not None else ""
+    return f"accepted{bound} until {waived.until.isoformat()} by {clean(waived.by)}"
 
 
 def _listed(parts: list[str]) -> str:
@@ -232,13 +294,9 @@ def plain(m: ModeView) -> str:
     if x is None or f.limit is None:
         return "The test could not decide."
     allowed = f"{'at least' if x.worse == 'lower' else 'at most'} {number(f.limit.value)}"
-    span = (
-        ""
-        if x.ci.method == "exact"
-        else f" The true value lies between {_ends(x.ci)} with {x.ci.level:.0%} confidence."
-    )
+    span = _between(x.ci)
     what = PLAIN_METRICS.get(x.metric, metric(x.metric))
-    said = f"Measured was {what}: {number(x.value, x.ci.high - x.ci.low)}, where {allowed} was allowed."
+    said = f"Measured was {what}: {number(x.value, breadth(x.ci))}, where {allowed} was allowed."
     if m.status == "fail":
         return f"The system fails here. {said}{span} The pass mark was fixed before the test."
     if m.status == "pass":
@@ -257,9 +315,15 @@ def access(m: ModeView) -> str:
     return f"{lead} {m.facts.access_note}" if m.facts.access_note and m.facts.access_violated != "n/a" else said
 
 
-def _ends(ci: Interval) -> str:
-    width = ci.high - ci.low
-    return f"{number(ci.low, width)} and {number(ci.high, width)}"
+def _between(ci: Interval) -> str:
+    """A sentence on what the value may truly be; nothing where it was counted to the end."""
+    if settled(ci):
+        return ""
+    width = breadth(ci)
+    ends = f"{number(ci.low, width)} and {number(ci.high, width)}"
+    if ci.method == "exact":
+        return f" Some could not be settled: the true value lies between {ends}."
+    return f" The true value lies between {ends} with {ci.level:.0%} confidence."
 
 
 def limit_source(limit: Limit) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from momus.core.errors import MissingExtra, StoreError
-from momus.store.store import Store, translate
-from momus.store.tables import STORE_VERSION, insert_new, meta, metadata
+from momus.store.address import without_password
+from momus.store.faults import patiently
+from momus.store.migrate import prepare
+from momus.store.store import Store
 
+# As many as the web page has threads; they are opened when needed and closed beyond the first.
+_POOL: dict[str, Any] = {"pool_size": 20, "max_overflow": 20}
 DEFAULT = Path(".momus") / "runs.sqlite"
 
 
@@ -34,12 +39,10 @@ def open_store(where: str | Path | None = None) -> Store:
             place=_shown(url),
             hint="Momus keeps runs in SQLite (a file path) or PostgreSQL (postgresql+psycopg://...)",
         ) from error
-    except (ArgumentError, NoSuchModuleError) as error:
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:  # ValueError: a port that is no number
         raise StoreError("not a store URL", place=_shown(url), hint="Give a file path or an SQLAlchemy URL") from error
-    try:
-        _prepare(engine, _shown(url))
-    except SQLAlchemyError as error:
-        raise translate(error, _shown(url)) from error
+    # Eight processes that make one file at the same moment get in each other's way; a server that is not there is said.
+    patiently(lambda: prepare(engine, _shown(url)), 30.0, _shown(url), passing=("store/locked",))
     return Store(engine, _shown(url))
 
 
@@ -59,23 +62,23 @@ def _shown(url: str) -> str:
     """The URL as it may be printed: without its password."""
     if url.startswith("sqlite"):
         return url.removeprefix("sqlite:///") or ":memory:"
-    try:
-        return sa.make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return "(unreadable URL)"
+    return without_password(url)
 
 
 def _engine(url: str) -> sa.Engine:
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_pre_ping=True)
-    memory = url == "sqlite://"
-    pool: dict[str, Any] = {"poolclass": sa.StaticPool} if memory else {}
-    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, **pool)
+        # Bodies and names are ASCII, whatever the encoding of the base. A statement in an error's words would be long.
+        given = {"connect_timeout": 10, "client_encoding": "utf8"} if url.startswith("postgresql+psycopg:") else {}
+        return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=given, **_POOL)
+    memory, frozen = url == "sqlite://", _frozen(url)
+    pool: dict[str, Any] = {"poolclass": sa.StaticPool} if memory else _POOL
+    arguments = {"timeout": 30, "check_same_thread": False}
+    engine = sa.create_engine(frozen or url, connect_args=arguments, hide_parameters=True, **pool)
 
     @sa.event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
-        if not memory:
+        if not memory and not frozen:
             # Readers never block the writer; a commit is on disk before append() returns.
             cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
@@ -85,20 +88,13 @@ def _engine(url: str) -> sa.Engine:
     return engine
 
 
-def _prepare(engine: sa.Engine, name: str) -> None:
-    with engine.begin() as connection:
-        for table in metadata.sorted_tables:
-            # IF NOT EXISTS rather than create_all: two processes may prepare one store at the same moment.
-            connection.execute(CreateTable(table, if_not_exists=True))
-            for index in table.indexes:
-                connection.execute(CreateIndex(index, if_not_exists=True))
-        found = connection.execute(sa.select(meta.c.value).where(meta.c.name == "store_version")).scalar()
-        if found is None:
-            insert_new(connection, meta, name="store_version", value=str(STORE_VERSION))
-        elif int(found) > STORE_VERSION:
-            raise StoreError(
-                f"the store has version {found}, this Momus reads up to {STORE_VERSION}",
-                code="store/too-new",
-                place=name,
-                hint="Upgrade Momus or write to a new store with --store",
-            )
+def _frozen(url: str) -> str:
+    """How SQLite opens a file that we may only read; "" for one that may be written or is not there yet.
+
+    Beside a file that is written to stands its log. Where there is none, and none could be made, nobody writes.
+    """
+    path = Path(url.removeprefix("sqlite:///"))
+    if url == "sqlite://" or not path.is_file() or os.access(path, os.W_OK, effective_ids=True):
+        return ""
+    logged = path.with_name(path.name + "-wal").exists() or os.access(path.parent, os.W_OK, effective_ids=True)
+    return f"sqlite:///file:{quote(str(path.resolve()))}?mode=ro{'' if logged else '&immutable=1'}&uri=true"

@@ -6,9 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy.dialects import postgresql, sqlite
 
-# Raise it when a table changes shape; a store written by a newer Momus is refused, an older one is read as it is.
-STORE_VERSION = 1
+# Raise it when a table changes shape, and say in migrate.py how an older store becomes one of this version. A store
+# written by a newer Momus is refused. 2: decisions, answers, summaries and pulses; the columns
+# ``system`` and ``token``.
+STORE_VERSION = 2
 
 metadata = MetaData()
 
@@ -27,8 +30,13 @@ records = Table(
     Column("target", String(128), nullable=False, default=""),
     Column("created", String(40), nullable=False),
     Column("body", Text, nullable=False),
+    Column("system", String(64), nullable=False, server_default=""),
+    # One word a record: what was sent twice because the answer got lost, or is copied twice, is there once.
+    Column("token", String(32)),
     Index("momus_records_run", "run", "kind"),
     Index("momus_records_key", "kind", "key"),
+    Index("momus_records_system", "kind", "system"),
+    Index("momus_records_token", "token", unique=True),
 )
 
 blobs = Table(
@@ -38,15 +46,28 @@ blobs = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+pulses = Table(
+    "momus_pulses", metadata, Column("run", String(64), primary_key=True), Column("body", Text, nullable=False)
+)
 
-def insert_new(connection: sa.Connection, table: Table, **values: Any) -> None:
-    """Insert a row unless its primary key is there already: two processes may store the same thing at once.
+
+def insert_new(connection: sa.Connection, table: Table, **values: Any) -> bool:
+    """Insert a row unless its key is there already: two processes may store the same thing at once. True if it was new.
 
     A statement, not a caught error: a savepoint would not survive a full disk, and would hide what happened.
     """
-    from sqlalchemy.dialects import postgresql, sqlite
+    statement = _insert(connection, table).values(**values).on_conflict_do_nothing()
+    done = connection.execute(statement, execution_options={"preserve_rowcount": True})
+    return bool(done.rowcount == 1)
 
-    if connection.dialect.name == "postgresql":
-        connection.execute(postgresql.insert(table).values(**values).on_conflict_do_nothing())
-    else:
-        connection.execute(sqlite.insert(table).values(**values).on_conflict_do_nothing())
+
+def replace(connection: sa.Connection, table: Table, **values: Any) -> None:
+    """Insert a row, or overwrite the one with the same primary key."""
+    keys = [c.name for c in table.primary_key]
+    statement = _insert(connection, table).values(**values)
+    rest = {name: statement.excluded[name] for name in values if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
+
+
+def _insert(connection: sa.Connection, table: Table) -> Any:
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

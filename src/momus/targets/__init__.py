@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     from momus.targets.door import Target as Target
     from momus.targets.open import open_files as open_files
     from momus.targets.open import open_target as open_target
+    from momus.targets.served import open_served as open_served
 
-_HOMES = {"Target": "door", "open_target": "open", "open_files": "open"}
+_HOMES = {"Target": "door", "open_target": "open", "open_files": "open", "open_served": "served"}
 
-__all__ = ["Target", "open_files", "open_target"]
+__all__ = ["Target", "open_files", "open_served", "open_target"]
 
 
 def __getattr__(name: str) -> Any:

@@ -189,14 +189,14 @@ def callable_target(
     randomised = False
     if samples is not None and len(samples):
         draft = CallableTarget(function, blank, where, tuple(columns), rows, None)
-        wish, named, randomised, notes = _look(draft, where.encode(samples.x[:16]), wish, named)
+        wish, named, randomised, notes = look(draft, where.encode(samples.x[:16]), wish, named)
     if wish is None or (wish != "values" and not named):
         raise TargetError(
             "what the function returns is not known",
             place=f"target '{name}'",
             hint="Give output= and classes=, or samples= so that it can be tried",
         )
-    notes = (*notes, *(_coded(c) for c, m in zip(columns, raw_values(columns), strict=True) if _is_text(m)))
+    notes = (*notes, *(coded(c) for c, m in zip(columns, raw_values(columns), strict=True) if is_text(m)))
     info = replace(
         blank,
         digest=digest.of_value([identity or source_digest(function), repr(where), wish, list(named)]),
@@ -224,7 +224,7 @@ def form_of(output: Output, trains: bool) -> type[CallableTarget]:
     return CallableScoresTrains if trains else CallableScores
 
 
-def _look(
+def look(
     draft: CallableTarget, batch: NumpyArray, wish: Output | None, named: tuple[str, ...]
 ) -> tuple[Output, tuple[str, ...], bool, tuple[str, ...]]:
     """Output kind, classes, randomness and notes from two calls on one batch."""
@@ -250,11 +250,11 @@ def _look(
     return wish, named, not same, note
 
 
-def _is_text(meanings: NumpyArray | None) -> bool:
+def is_text(meanings: NumpyArray | None) -> bool:
     return meanings is not None and meanings.dtype == object
 
 
-def _coded(column: Column) -> str:
+def coded(column: Column) -> str:
     """A function takes an array of numbers: its author must know which number stands for which text."""
     shown = ", ".join(f"{c} = {i}" for i, c in enumerate(column.categories[:5]))
     more = " ..." if len(column.categories) > 5 else ""

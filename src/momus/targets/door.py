@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from momus.core.errors import MissingExtra
+from momus.core.errors import MissingExtra, TargetError
 
 
 class Target:
@@ -63,6 +63,42 @@ class Target:
         from momus.targets.policy import policy_target
 
         return policy_target(act, env, **settings)
+
+    @staticmethod
+    def from_served(answer: Callable[[bytes], Any], **settings: Any) -> Any:
+        """A service's own path from bytes to an answer: see :func:`momus.targets.served.served_target`."""
+        from momus.targets.served import served_target
+
+        return served_target(answer, **settings)
+
+    @staticmethod
+    def from_http(card: Any, **settings: Any) -> Any:
+        """A model that answers over HTTP: see :func:`momus.targets.http_.http_target`.
+
+        ``card`` is a card's section ``http`` as a mapping, or the address of a server of protocol v2 with ``model``.
+        """
+        from pydantic import ValidationError
+
+        from momus.card.http import HttpCard
+        from momus.targets.http_ import http_target
+
+        if isinstance(card, str):
+            named = {k: settings.pop(k) for k in HttpCard.model_fields.keys() & settings.keys() - {"output", "input"}}
+            card = {"url": card, **named}
+        try:
+            section = card if isinstance(card, HttpCard) else HttpCard.model_validate(card)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "http"
+            raise TargetError(str(first["msg"]), code="target/http-card", place=where) from None
+        return http_target(section, **settings)
+
+    @staticmethod
+    def from_huggingface(folder: str | Path, **settings: Any) -> Any:
+        """A folder that ``save_pretrained`` wrote: see :func:`momus.targets.pipeline.pipeline_target`."""
+        from momus.targets.pipeline import pipeline_target
+
+        return pipeline_target(folder, **settings)
 
     @staticmethod
     def from_files(paths: Sequence[str | Path] | str | Path, **settings: Any) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import uuid
 from typing import Any, Literal
 
 import numpy as np
 
-from momus.core.errors import TargetError
+from momus.core.errors import MissingExtra, TargetError
 from momus.core.samples import NumpyArray, Samples
 from momus.targets import answers
 
@@ -222,11 +223,15 @@ def look(target: Any, samples: Samples | None) -> tuple[str, ...]:
 
 
 def load(path: Any) -> Any:
-    """Unpickle with joblib a file that the scan has let through."""
+    """The estimator in a file that the scan has let through: unpickled by joblib, or read by skops."""
     import joblib
 
     try:
+        if str(path).lower().endswith(".skops"):
+            return _skops(path)
         return joblib.load(path)
+    except MissingExtra:
+        raise
     except ModuleNotFoundError as error:
         raise TargetError(
             f"the file needs the module '{error.name}' to load", place=str(path), hint=f"Run: pip install {error.name}"
@@ -237,3 +242,12 @@ def load(path: Any) -> Any:
             place=str(path),
             hint="Save it with joblib.dump under the installed scikit-learn",
         ) from error
+
+
+def _skops(path: Any) -> Any:
+    """Only types that skops itself trusts: those of scikit-learn, NumPy and SciPy."""
+    try:
+        skops = importlib.import_module("skops.io")
+    except ModuleNotFoundError as error:
+        raise MissingExtra.of("reading .skops files", "convert", "skops") from error
+    return skops.load(path, trusted=[])

@@ -14,12 +14,16 @@ import numpy as np
 
 from momus.card.schema import TargetCard
 from momus.core import digest, usercode
+from momus.core.cache import Cache
 from momus.core.capabilities import to_numpy
 from momus.core.errors import DataError, MissingExtra, TargetError, UnsafeArtifact
 from momus.core.samples import Samples
 from momus.methods.code_leads import digest_of, gather
 from momus.targets import boosters
-from momus.targets.files import FilesTarget, existing, files_target
+from momus.targets.files import FilesTarget, existing, files_target, packages_of
+from momus.targets.http_open import open_http
+from momus.targets.mlflow_ import open_registered, whole
+from momus.targets.pipeline import open_pipeline
 
 # Formats whose readers build numbers and graphs and call nothing. The scan tells the format by the bytes, not the name.
 DATA_ONLY = frozenset({"onnx", "safetensors", "json", "ubjson", "lightgbm text", "npy", "text"})
@@ -29,31 +33,51 @@ LOOKED_AT = 32  # rows with labels on which an opened classifier is tried
 
 def open_files(card: TargetCard, base: Path) -> FilesTarget:
     """The card's artifact files and training code as a target that loads nothing: what scans look at first."""
+    if card.adapter == "mlflow":
+        card = whole(card, base)
     hook = usercode.code_file(card.train, base)
     code = [base / p for p in card.code] + ([hook] if hook is not None and hook.is_file() else [])
     files = [base / p for p in ([card.path] if card.path else []) + list(card.files)]
-    return files_target(files, name=card.name, code=code)
+    return files_target(files, name=card.name, code=code, packages=packages_of(card, base))
 
 
-def open_target(card: TargetCard, base: Path, *, allow_unsafe: bool = False, samples: Samples | None = None) -> Any:
+def open_target(
+    card: TargetCard,
+    base: Path,
+    *,
+    allow_unsafe: bool = False,
+    samples: Samples | None = None,
+    ledger: Path | None = None,
+    cache: Cache | None = None,
+    first: bool = True,
+    expected: str = "",
+) -> Any:
     """The target that a card describes, with the abilities its model has.
 
     Paths and code are meant from ``base``. ``samples`` (any data set of the card) settle what the card leaves open:
     shape, columns, classes, whether outputs are probabilities; the model is asked about at most 32 of its rows.
-    ``allow_unsafe`` loads files the scan refused. This runs the user's code and unpickles: only workers call it.
+    ``ledger`` is the folder in which a run's workers count together what they ask of a served model, ``cache`` keeps
+    answers that cost much; ``first`` is False for those who open it again within the run, ``expected`` the digest that
+    the first found. ``allow_unsafe`` loads files the scan refused. This runs the user's code and unpickles: only
+    workers call it.
 
     Raises UnsafeArtifact for a refused file, TargetError for anything that does not fit, MissingExtra.
     """
     if card.adapter == "files":
         return open_files(card, base)
+    if card.adapter == "mlflow":
+        return open_registered(card, base, partial(open_target, base=base, allow_unsafe=allow_unsafe, samples=samples))
     path = None if card.path is None else existing(base / card.path)
     if not allow_unsafe:
-        for artifact in inside([*([] if path is None else [path]), *(existing(base / f) for f in card.files)]):
-            refuse_unless_clean(artifact, DATA_ONLY | _read_as_data(card))
-            refuse_unless_approved(artifact, card.digests)
+        refuse_unsafe(card, base)
+    if card.adapter == "served":
+        from momus.targets.served import open_served
+
+        return open_served(card, base, allow_unsafe=True)
     openers: dict[str, Callable[..., Any]] = {
         "sklearn": _sklearn, "torch": _torch, "onnx": _onnx, "callable": _callable, "object": _object,
-        "policy": partial(_policy, trusted=allow_unsafe),
+        "policy": partial(_policy, trusted=allow_unsafe), "huggingface": open_pipeline,
+        "http": partial(open_http, ledger=ledger, cache=cache, first=first, expected=expected),
     }  # fmt: skip
     opener = openers[card.adapter]
     with _importable(base):
@@ -61,6 +85,13 @@ def open_target(card: TargetCard, base: Path, *, allow_unsafe: bool = False, sam
         if samples is not None and target.info.task == "classifier":
             target._info = replace(target.info, notes=(*target.info.notes, *_guessing(target, samples)))
         return target
+
+
+def refuse_unsafe(card: TargetCard, base: Path) -> None:
+    """UnsafeArtifact for the first of the target's files that must not be loaded."""
+    for artifact in inside([existing(base / f) for f in ([card.path] if card.path else []) + list(card.files)]):
+        refuse_unless_clean(artifact, DATA_ONLY | _read_as_data(card))
+        refuse_unless_approved(artifact, card.digests)
 
 
 def inside(paths: list[Path]) -> list[Path]:
@@ -108,11 +139,11 @@ def refuse_unless_approved(path: Path, digests: Mapping[str, str]) -> None:
 
 
 def refuse_unless_clean(path: Path, data_only: frozenset[str] = DATA_ONLY) -> None:
-    """UnsafeArtifact where the scan does not vouch for the file. Formats that cannot run code only fail as ``bad``."""
+    """UnsafeArtifact where the scan does not vouch for the file. What cannot run code only fails as *dangerous*."""
     from momus.methods.artifacts import scan
 
     report = scan(path)
-    if report.loadable or (report.verdict != "bad" and report.format in data_only):
+    if report.loadable or (report.verdict != "dangerous" and report.format in data_only):
         return
     found = "; ".join(str(m.what) for m in report.marks[:3]) or "it could not be read in full"
     raise UnsafeArtifact(
@@ -130,7 +161,7 @@ def class_names(card: TargetCard, samples: Samples | None) -> tuple[str, ...]:
     return () if found == tuple(str(i) for i in range(len(found))) else found
 
 
-def _input(card: TargetCard) -> dict[str, Any]:
+def input_of(card: TargetCard) -> dict[str, Any]:
     """The card's input section as keyword arguments, without what it leaves open."""
     given = {
         "shape": card.input.shape, "range": card.input.range, "mean": card.input.mean or None,
@@ -161,7 +192,7 @@ def _code_digest(card: TargetCard, base: Path, path: Path | None) -> str:
     return digest.of_value([artifacts, code, addresses, dict(card.options)])
 
 
-def _with_hook(target: Any, card: TargetCard, base: Path) -> Any:
+def with_hook(target: Any, card: TargetCard, base: Path) -> Any:
     """The target of a file, told apart by its training function too: kept copies must not outlive what made them."""
     if card.train is not None:
         changed = digest.of_value([target.info.digest, _code_digest(card, base, None)])
@@ -169,7 +200,7 @@ def _with_hook(target: Any, card: TargetCard, base: Path) -> Any:
     return target
 
 
-def _train(card: TargetCard, base: Path) -> Any:
+def train_of(card: TargetCard, base: Path) -> Any:
     if card.train is None:
         return None
     function = usercode.load(card.train, base)
@@ -199,9 +230,9 @@ def _sklearn(card: TargetCard, base: Path, path: Path | None, samples: Samples |
     common: dict[str, Any] = {"name": card.name, "columns": () if samples is None else samples.columns}
     if path is not None and path.suffix.lower() in boosters.SUFFIXES:
         boosted = boosters.booster_target(
-            path, classes=class_names(card, samples), samples=samples, train=_train(card, base), **common
+            path, classes=class_names(card, samples), samples=samples, train=train_of(card, base), **common
         )
-        return _with_hook(boosted, card, base)
+        return with_hook(boosted, card, base)
     if path is not None and card.factory is not None:
         raise TargetError(
             "give a model file or a factory, not both", place=f"target '{card.name}'", hint="Remove path or factory"
@@ -212,11 +243,11 @@ def _sklearn(card: TargetCard, base: Path, path: Path | None, samples: Samples |
         classes=class_names(card, samples),
         task=_task(card) if card.task == "regressor" else None,
         samples=samples,
-        train=_train(card, base),
+        train=train_of(card, base),
         identity=_code_digest(card, base, path),
         files=tuple(str(p) for p in [path] if p),
         **common,
-        **_input(card),
+        **input_of(card),
     )
 
 
@@ -245,13 +276,13 @@ def _torch(card: TargetCard, base: Path, path: Path | None, samples: Samples | N
         classes=class_names(card, samples),
         output=card.output,
         task=_task(card),
-        train=_train(card, base),
+        train=train_of(card, base),
         recipe=_recipe(card, base),
         samples=samples,
         identity=_code_digest(card, base, path),
         files=tuple(str(p) for p in [path] if p),
         own=True,
-        **_input(card),
+        **input_of(card),
     )
 
 
@@ -271,10 +302,10 @@ def _onnx(card: TargetCard, base: Path, path: Path | None, samples: Samples | No
         task=_task(card),
         columns=() if samples is None else samples.columns,
         samples=samples,
-        train=_train(card, base),
-        **_input(card),
+        train=train_of(card, base),
+        **input_of(card),
     )
-    return _with_hook(target, card, base)
+    return with_hook(target, card, base)
 
 
 def _callable(card: TargetCard, base: Path, path: Path | None, samples: Samples | None) -> Any:
@@ -292,10 +323,10 @@ def _callable(card: TargetCard, base: Path, path: Path | None, samples: Samples 
         task=_task(card),
         columns=() if samples is None else samples.columns,
         samples=samples,
-        train=_train(card, base),
+        train=train_of(card, base),
         identity=_code_digest(card, base, path),
         files=tuple(str(p) for p in [path] if p),
-        **_input(card),
+        **input_of(card),
     )
 
 
@@ -316,7 +347,7 @@ def _object(card: TargetCard, base: Path, path: Path | None, samples: Samples | 
         samples=samples,
         identity=_code_digest(card, base, path),
         files=tuple(str(p) for p in [path] if p),
-        **_input(card),
+        **input_of(card),
     )
 
 

@@ -122,7 +122,7 @@ def evidence() -> dict[str, tuple[Evidence, ...]]:
                 sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                 offset=71,
                 what="GLOBAL os system, then REDUCE",
-                severity="bad",
+                severity="dangerous",
             ),
             Excerpt(
                 title="Opcodes around byte 71",

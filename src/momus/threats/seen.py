@@ -77,8 +77,8 @@ def _pickle(path: Path) -> Seen:
     report = scan(path)
     names = report.names
     seen = Seen(path, "model", report.format, adapter="files", task="artifact")
-    if report.verdict == "bad":
-        seen.remarks.append(f"the scan refuses this file: {report.worst.what if report.worst else 'bad'}")
+    if report.verdict == "dangerous":
+        seen.remarks.append(f"the scan refuses this file: {report.worst.what if report.worst else 'dangerous'}")
         return seen
     if any(n.startswith(("sklearn.", "xgboost.", "lightgbm.")) for n in names):
         tails = [n.rsplit(".", 1)[-1] for n in names]

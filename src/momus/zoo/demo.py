@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from momus.core import digest
 from momus.core.samples import NumpyArray
 
 CARD = """\
@@ -17,6 +18,7 @@ targets:
   - name: reader
     adapter: sklearn
     path: model.joblib
+    digests: {model.joblib: {digest}}   # what was approved: a file that differs is not loaded
     classes: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
     input: {shape: [1, 8, 8], range: [0, 1]}
 
@@ -90,7 +92,7 @@ def write(folder: Path) -> Path:
     model.fit((scans[train].reshape(len(train), -1) / 255).astype(np.float32), labels[train])
     joblib.dump(model, folder / "model.joblib")
     card = folder / "momus.yaml"
-    card.write_text(CARD, "utf-8")
+    card.write_text(CARD.replace("{digest}", digest.of_file(folder / "model.joblib")), "utf-8")
     return card
 
 

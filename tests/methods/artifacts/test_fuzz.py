@@ -20,7 +20,7 @@ SEEDS = [
     for a in (*corpus_bad_pickles.files(), *corpus_bad_files.files(0, large=False), *corpus_bad_formats.files())
     if len(a.data) < 20_000
 ]
-VERDICTS = {"clean", "suspicious", "bad", "unread"}
+VERDICTS = {"nothing found", "suspicious", "dangerous", "not understood"}
 HEADS = [b"\x80\x04", b"PK\x03\x04", b"\x93NUMPY\x01\x00", b"GGUF", b"(", b"\x1f\x8b", b"{"]
 EASY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -39,9 +39,9 @@ def check(data: bytes) -> FileReport:
     report = scan_bytes(data, limits=Limits(seconds=10))
     assert time.process_time() - start < 12
     assert report.verdict in VERDICTS
-    assert report.loadable == (report.verdict == "clean")
+    assert report.loadable == (report.verdict == "nothing found")
     assert len(report.marks) <= 100
-    assert report.verdict == "clean" or report.marks
+    assert report.verdict == "nothing found" or report.marks
     for mark in report.marks:
         assert mark.what.isascii() or "…" in mark.what
         assert "\n" not in mark.what
@@ -90,7 +90,8 @@ def test_a_bad_pickle_stays_refused_with_anything_behind_it(bad: bytes, tail: by
 @given(st.sampled_from(REAL), st.data())
 def test_a_cut_pickle_is_never_clean(real: bytes, data: st.DataObject) -> None:
     cut = data.draw(st.integers(1, len(real) - 1))
-    assert not check(real[:cut]).loadable
+    report = check(real[:cut])
+    assert not report.loadable or report.format == "text", "a few letters of an old pickle are plain text"
 
 
 PLAIN = st.recursive(

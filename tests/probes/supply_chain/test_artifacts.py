@@ -18,7 +18,7 @@ from momus.zoo.supply_chain.corpus import Artifact, payload
 PROBE = get_probe("supply_chain.artifacts")
 GOOD = Artifact("good", "", "good.pkl", b"\x80\x04}.")
 EVIL = Artifact("evil", "", "evil.pkl", payload())
-UNREAD = Artifact("unread", "", "notes.txt", b"just some notes\n")
+UNREAD = Artifact("unread", "", "notes.bin", bytes(range(7, 90)) * 9)
 OWN = Artifact("own", "", "own.pkl", b"\x80\x04cmypkg\nModel\n)R.")
 
 
@@ -44,7 +44,7 @@ def test_a_measurement_is_deterministic_and_can_be_stored(twins) -> None:  # typ
     assert Measurement.model_validate_json(a.model_dump_json()) == a
     marks = [e for e in a.evidence if e.kind == "file_mark"]
     assert marks
-    assert marks[0].severity == "bad"
+    assert marks[0].severity == "dangerous"
     assert len(marks[0].sha256) == 64
 
 
@@ -64,8 +64,8 @@ def test_no_files_is_no_result() -> None:
 def test_unread_files_widen_the_interval_and_block_a_pass() -> None:
     found = PROBE(Folder("x", [GOOD, UNREAD]))
     assert (found.value, found.ci.low, found.ci.high, found.n) == (0, 0, 1, 2)
-    assert [(c.code, c.blocks) for c in found.caveats] == [("unread", "pass")]
-    assert found.figure("unread").value == 1
+    assert [(c.code, c.blocks) for c in found.caveats] == [("not-understood", "pass")]
+    assert found.figure("not_understood").value == 1
 
 
 def test_a_recorded_digest_that_differs_is_a_refusal() -> None:
@@ -90,7 +90,7 @@ def test_a_spent_budget_leaves_files_unread(tmp_path: Path) -> None:
     trial = Trial(budget=Budget(seconds=0.0))
     found = PROBE(Folder("x", [EVIL, GOOD]), trial)
     assert (found.value, found.ci.low, found.ci.high, found.n) == (0, 0, 2, 0)
-    assert {"budget-spent", "unread"} <= {c.code for c in found.caveats}
+    assert {"budget-spent", "not-understood"} <= {c.code for c in found.caveats}
 
 
 def test_a_file_that_vanished_is_unread(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from momus.methods.artifacts import jsons, programs
+from momus.methods.artifacts import jsons, keras, programs
 from momus.methods.artifacts.pickles import scan_pickles
 from momus.methods.artifacts.report import Job, Region
 from momus.methods.artifacts.torch_storages import claimed
@@ -28,6 +28,10 @@ _TEXT_NAMES = frozenset(
 )
 
 
+# Pickles whose tensors lie in a folder of their name; the third holds what a traced model was called with.
+_PICKLES = frozenset({"data.pkl", "constants.pkl", "traced_inputs.pkl"})
+
+
 def kind_of(names: set[str]) -> str:
     """What an archive with members of these names is for."""
     leaf = {n.rsplit("/", 1)[-1] for n in names}
@@ -49,7 +53,7 @@ def scan_zip(job: Job, region: Region, where: str) -> str:
     """Scan all members of a zip file; returns what kind of archive it is."""
     entries = read_directory(job, region, where)
     if not entries:
-        job.mark("unread", "a zip file with nothing in it", None, where)
+        job.mark("not understood", "a zip file with nothing in it", None, where)
         return "zip"
     kind = kind_of({e.name for e in entries})
     raw: dict[str, int] = {}
@@ -72,7 +76,7 @@ def _claims(job: Job, region: Region, entries: list[Entry], where: str) -> dict[
     if len(roots) > 1:
         job.mark("suspicious", "more than one data.pkl: which one is loaded depends on the reader", None, where)
     for entry in entries:
-        if _leaf(entry) not in ("data.pkl", "constants.pkl"):
+        if _leaf(entry) not in _PICKLES:
             continue
         place = f"{where}!{entry.name}" if where else entry.name
         content = member(job, region, entry, place)
@@ -81,7 +85,7 @@ def _claims(job: Job, region: Region, entries: list[Entry], where: str) -> dict[
         persistent: list[Any] = []
         scan_pickles(job, content, place, persistent)
         stem = entry.name[: -len(_leaf(entry))]
-        folder = "data" if _leaf(entry) == "data.pkl" else "constants"
+        folder = _leaf(entry)[:-4]
         for key, size in (claimed(job, persistent, place) or {}).items():
             found[f"{stem}{folder}/{key}"] = size
     present = {e.name for e in entries}
@@ -98,8 +102,10 @@ def _leaf(entry: Entry) -> str:
 def _member(job: Job, region: Region, entry: Entry, kind: str, raw: dict[str, int], where: str) -> None:
     """One member, by its role in this kind of archive; without a role it is looked at as a file of its own."""
     leaf = _leaf(entry)
-    if kind in ("torch zip", "TorchScript") and leaf in ("data.pkl", "constants.pkl"):
+    if kind in ("torch zip", "TorchScript") and leaf in _PICKLES:
         return  # read before
+    if entry.size == 0 and f"/{entry.name}".rsplit("/", 2)[1] == "traced_inputs":
+        return  # torch keeps what a model was traced with by shape only
     if entry.name in raw:
         if entry.size != raw[entry.name] and raw[entry.name] >= 0:
             what = f"holds {entry.size:,} bytes where its tensor needs {raw[entry.name]:,}"
@@ -119,8 +125,10 @@ def _member(job: Job, region: Region, entry: Entry, kind: str, raw: dict[str, in
         programs.scan_exported(job, content, where)
     elif kind == "stable-baselines3 policy" and entry.name == "data":
         jsons.scan_policy(job, content, where)
-    elif kind == "keras" and leaf.endswith(".json"):
-        jsons.scan_keras(job, content, where)
+    elif kind == "keras" and leaf == "config.json":
+        keras.scan_config(job, content, where)
+    elif kind == "keras" and entry.name.startswith("assets/") and keras.is_vocabulary(leaf, content):
+        return
     elif kind == "skops" and leaf == "schema.json":
         jsons.scan_skops(job, content, where)
     else:

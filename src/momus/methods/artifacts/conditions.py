@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from momus.methods.artifacts.values import DATA, Blob, Name, Node
 
-from momus.methods.artifacts.values import Blob, Name, Node
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from momus.methods.artifacts.rulings import Rulings
 
-Condition = Callable[["Rulings", list[Any]], str]
-_FAMILIES = ("numpy.random.", "pandas.", "sklearn.")
+    Condition = Callable[[Rulings, list[Any]], str]
 # Functions that are harmless only in a checked form: handed on as a value, somebody else would call them unchecked.
-GUARDED = frozenset({"enum member", "inner call", "nested", "text codec", "own family"})
+GUARDED = frozenset(
+    {
+        "enum member",
+        "inner call",
+        "nested",
+        "text codec",
+        "numpy family",
+        "sklearn family",
+        "pandas family",
+        "empty shape",
+        "type name",
+        "plain text",
+    }
+)
 _LARGE = 1 << 24
+_PLAIN_TYPES = {"list", "dict", "tuple", "set", "frozenset", "slice", "range", "bytes", "bytearray", "object", "bool",
+                "int", "float", "complex", "str", "type"}  # fmt: skip
+_DILL_TYPES = {
+    "AttrGetterType": ("operator", "attrgetter"), "ItemGetterType": ("operator", "itemgetter"),
+    "PartialType": ("functools", "partial"), "FileType": ("_io", "FileIO"), "map": ("builtins", "map"),
+    "filter": ("builtins", "filter"),
+}  # fmt: skip
 _PLAIN_BASES = {"object", "dict", "list", "tuple", "set", "frozenset", "int", "float", "str", "Exception", "complex"}
 
 
@@ -62,7 +81,9 @@ def _plain_base(rulings: Rulings, args: list[Any]) -> str:
 def _enum_member(rulings: Rulings, args: list[Any]) -> str:
     """getattr is how Python 3.11 pickles a member of an enumeration: a class and a name in capitals."""
     member = args[1] if len(args) == 2 and rulings.usable(args[0], "build") else None
-    allowed = type(member) is str and re.fullmatch(r"[A-Z][A-Z0-9_]*", member)
+    if member == "_unpickle" and type(member) is str and str(args[0]) == "zoneinfo.ZoneInfo":
+        return ""
+    allowed = type(member) is str and member.isascii() and member.isidentifier() and member.isupper()
     return "" if allowed else "reaches for an attribute by name"
 
 
@@ -91,12 +112,115 @@ def _no_arguments(_r: Rulings, args: list[Any]) -> str:
     return "is given arguments, which its own pickles never do" if args else ""
 
 
-def _own_family(_r: Rulings, args: list[Any]) -> str:
-    """Functions that call or build the class they are handed: it must come from one of the libraries they serve."""
+def _family(*prefixes: str) -> Condition:
+    """Functions that call or build the class they are handed: it must come from the library they serve."""
+
+    def check(_r: Rulings, args: list[Any]) -> str:
+        for value in args:
+            if type(value) is Name and not f"{value.module}.".startswith(prefixes):
+                return f"builds {value.module}.{value.name}, which it was not made for"
+        return ""
+
+    return check
+
+
+def harmless_function(rulings: Rulings, value: Any) -> bool:
+    """Whether a value may be called by somebody else, with whatever arguments: a pure function or a plain type."""
+    if type(value) is Node:
+        return value.cls == "functools.partial"  # ruled on when it was made, and again when it got its state
+    if type(value) is not Name or not value.known:
+        return False
+    rule = rulings.rule(value)
+    return rule.standing == "allowed" and rule.use != "build" and not rule.check
+
+
+def _harmless_first(rulings: Rulings, args: list[Any]) -> str:
+    """functools.partial and collections.defaultdict hold a function that others call."""
+    if args and (args[0] is DATA or harmless_function(rulings, args[0])):
+        return ""
+    return "holds a function that somebody else may call" if args else ""
+
+
+def endless(value: Node) -> bool:
+    """A range so long that whoever turns it into a list runs out of memory."""
+    if value.cls != "builtins.range" or not value.items:
+        return False
+    numbers = [abs(n) if type(n) is int else 0 for n in value.items]
+    return max(numbers[:2]) > _LARGE * 16
+
+
+def _inner_array(rulings: Rulings, args: list[Any]) -> str:
+    """dill._dill._create_array(function, arguments, state, more) calls the function: only NumPy's own will do."""
+    made = args[0] if args else None
+    if type(made) is not Name or made.name != "_reconstruct" or not rulings.usable(made, "call"):
+        return "calls a function that it is handed"
+    inner = args[1] if len(args) > 1 else None
+    if type(inner) is not Node or inner.kind != "tuple":
+        return "the shape is not a plain tuple"
+    return _empty_shape(rulings, list(inner.items))
+
+
+def _plain_number(_r: Rulings, args: list[Any]) -> str:
+    """int, float and Fraction work exponents and foreign numbers out to the last digit."""
     for value in args:
-        if type(value) is Name and not f"{value.module}.".startswith(_FAMILIES):
-            return f"builds {value.module}.{value.name}, which it was not made for"
+        if type(value) is Node and value.kind == "object":
+            return "turns an object into a number, however long that is"
+        if isinstance(value, Blob):
+            return "reads a number of hundreds of digits"
+        _, sign, exponent = value.lower().partition("e") if type(value) is str else ("", "", "")
+        if sign and len(exponent.strip("+-")) > 4:
+            return "writes out a number with a huge exponent"
     return ""
+
+
+def _text_scalar(rulings: Rulings, args: list[Any]) -> str:
+    """A NumPy scalar may be text, and text may be the name of an attribute that changes what loading does."""
+    value = args[1] if len(args) > 1 else None
+    if type(value) is Node and str(value.maker) == "_codecs.encode" and value.items:
+        value = value.items[0]
+    raw = value.encode("latin-1", "replace") if type(value) is str else b""
+    if isinstance(value, Blob) and value.end - value.start < 400:
+        raw = rulings.buf[value.start : value.end]
+    return "spells the name of an attribute" if raw.replace(b"\0", b"").strip() in rulings.special else ""
+
+
+def _masked(rulings: Rulings, args: list[Any]) -> str:
+    """numpy.ma's reconstruction allocates the shape it is told, and makes an instance of the class it is handed."""
+    if len(args) != 4 or any(type(a) is Name and not f"{a.module}.".startswith("numpy.") for a in args[:2]):
+        return "builds a class that it was not made for"
+    return _empty_shape(rulings, [args[1], args[2]])
+
+
+def _type_name(_r: Rulings, args: list[Any]) -> str:
+    """dill._dill._load_type(text) and cloudpickle's like look a type up, which is ruled on by its own name."""
+    return "" if len(args) == 1 and type(args[0]) is str else "looks up a type that cannot be followed"
+
+
+def _plain_text(_r: Rulings, args: list[Any]) -> str:
+    """dill._dill._eval_repr(text) runs the text."""
+    import re
+
+    text = args[0] if len(args) == 1 and type(args[0]) is str else ""
+    plain = re.fullmatch(r"range\(-?\d{1,9}, -?\d{1,9}(, -?\d{1,9})?\)|Ellipsis|NotImplemented", text, re.ASCII)
+    return "" if plain else "runs code that it is given as text"
+
+
+LOOK_UP = frozenset({"_load_type", "_builtin_type", "getattr"})  # names of functions that ``resolved`` knows
+
+
+def resolved(function: Name, args: list[Any]) -> tuple[str, str] | None:
+    """Module and name of what a call returns that only looks it up; None where it does more, or cannot be followed."""
+    text = args[-1] if args and type(args[-1]) is str else ""
+    full = str(function)
+    if full == "dill._dill._load_type" and len(args) == 1 and text:
+        return _DILL_TYPES.get(text, ("builtins", text) if text in _PLAIN_TYPES else ("types", text))
+    if full == "cloudpickle.cloudpickle._builtin_type" and len(args) == 1 and text:
+        if text in ("CodeType", "CellType"):  # how it writes a function; what calls that function is judged
+            return "cloudpickle.cloudpickle", f"_builtin_type.{text}"
+        return "types", text
+    if full == "builtins.getattr" and len(args) == 2 and text == "_unpickle" and str(args[0]) == "zoneinfo.ZoneInfo":
+        return "zoneinfo", "ZoneInfo._unpickle"
+    return None
 
 
 CONDITIONS: dict[str, Condition] = {
@@ -109,5 +233,14 @@ CONDITIONS: dict[str, Condition] = {
     "inner call": _inner_call,
     "nested": _nested,
     "no arguments": _no_arguments,
-    "own family": _own_family,
+    "numpy family": _family("numpy.random."),
+    "sklearn family": _family("sklearn."),
+    "pandas family": _family("pandas."),
+    "harmless function": _harmless_first,
+    "plain number": _plain_number,
+    "text scalar": _text_scalar,
+    "masked": _masked,
+    "inner array": _inner_array,
+    "type name": _type_name,
+    "plain text": _plain_text,
 }

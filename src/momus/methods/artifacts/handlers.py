@@ -1,168 +1,20 @@
-"""What each pickle instruction does to the symbolic machine: one small function an instruction, in a table by byte."""
+"""What a pickle instruction does to the symbolic machine's containers, stack and objects: one small function each."""
 
 from __future__ import annotations
 
-import _codecs
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from momus.methods.artifacts.literals import PLAIN, TABLE, on
+from momus.methods.artifacts.values import DATA, Name, Node, brings_source
 
-from momus.methods.artifacts.values import DATA, Blob, Node
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from momus.methods.artifacts.opcodes import Machine
 
-Handler = Callable[["Machine"], bool | None]
-TABLE: list[Handler | None] = [None] * 256
-# Constants whose content never matters: bytes that follow the instruction, or -1.
-PLAIN: list[int] = [-1] * 256
-for _op, _width in ((0x4E, 0), (0x88, 0), (0x89, 0), (0x47, 8)):  # NONE, NEWTRUE, NEWFALSE, BINFLOAT
-    PLAIN[_op] = _width
+    Handler = Callable[[Machine], bool | None]
 
-
-def _on(*bytes_: int) -> Callable[[Handler], Handler]:
-    def put(handler: Handler) -> Handler:
-        for b in bytes_:
-            TABLE[b] = handler
-        return handler
-
-    return put
-
-
-# -- framing and numbers ---------------------------------------------------------------------------------------------
-@_on(0x80)
-def _proto(m: Machine) -> None:
-    m.stream.protocol = m.number(1)
-    if m.stream.protocol > 5:
-        m.fail(f"protocol {m.stream.protocol} does not exist")
-
-
-@_on(0x95)
-def _frame(m: Machine) -> None:
-    size = m.number(8)
-    if size > m.end - m.pos:
-        what = f"a frame claims {size:,} bytes where {m.end - m.pos:,} are left"
-        m.rulings.mark("bad" if size > 1 << 32 else "suspicious", what, m.at)
-
-
-@_on(0x2E)
-def _stop(m: Machine) -> bool:
-    m.stream.value = m.pop()
-    return True
-
-
-@_on(0x4D)
-def _binint2(m: Machine) -> None:
-    m.stack.append(m.number(2))
-
-
-@_on(0x4A)
-def _binint(m: Machine) -> None:
-    m.stack.append(m.number(4, signed=True))
-
-
-def _long(m: Machine, width: int) -> None:
-    a, b = m.span(width, signed=width == 4)
-    m.stack.append(int.from_bytes(m.buf[a:b], "little", signed=True) if b - a <= 16 else DATA)
-
-
-@_on(0x8A)
-def _long1(m: Machine) -> None:
-    _long(m, 1)
-
-
-@_on(0x8B)
-def _long4(m: Machine) -> None:
-    _long(m, 4)
-
-
-@_on(0x49, 0x4C)
-def _int_text(m: Machine) -> None:
-    raw = m.line().strip().rstrip(b"L")
-    if len(raw) > 40:  # a decimal number this long costs quadratic time to convert
-        if len(raw) > 4000:
-            m.rulings.mark("suspicious", "a decimal number of more than 4,000 digits", m.at)
-        m.stack.append(DATA)
-        return
-    try:
-        m.stack.append(DATA if raw in (b"00", b"01") else int(raw))
-    except ValueError:
-        m.fail("a number that is none")
-
-
-@_on(0x46)
-def _float_text(m: Machine) -> None:
-    try:
-        float(m.line())
-    except ValueError:
-        m.fail("a float that is none")
-    m.stack.append(DATA)
-
-
-# -- text and bytes --------------------------------------------------------------------------------------------------
-def _text(width: int) -> Handler:
-    def push(m: Machine) -> None:
-        a, b = m.span(width)
-        m.stack.append(m.text(a, b))
-
-    return push
-
-
-for _op, _width in ((0x8C, 1), (0x58, 4), (0x8D, 8)):  # SHORT_BINUNICODE, BINUNICODE, BINUNICODE8
-    TABLE[_op] = _text(_width)
-
-
-def _blob(width: int) -> Handler:
-    def push(m: Machine) -> None:
-        m.stack.append(Blob(*m.span(width)))
-
-    return push
-
-
-for _op, _width in ((0x43, 1), (0x42, 4), (0x8E, 8), (0x96, 8)):  # SHORT_BINBYTES, BINBYTES, BINBYTES8, BYTEARRAY8
-    TABLE[_op] = _blob(_width)
-
-
-@_on(0x55)
-def _short_binstring(m: Machine) -> None:
-    a, b = m.span(1)
-    m.stack.append(m.text(a, b, "latin-1"))
-
-
-@_on(0x54)
-def _binstring(m: Machine) -> None:
-    a, b = m.span(4, signed=True)
-    m.stack.append(m.text(a, b, "latin-1"))
-
-
-@_on(0x53)
-def _string(m: Machine) -> None:
-    raw = m.line().strip(b" \t\r")
-    if len(raw) < 2 or raw[:1] != raw[-1:] or raw[:1] not in (b"'", b'"'):
-        m.fail("text without quotes")
-    try:
-        plain = _codecs.escape_decode(raw[1:-1])[0]
-    except ValueError:
-        m.fail("text with a broken escape")
-    m.stack.append(plain.decode("latin-1") if len(plain) <= 300 else DATA)
-
-
-@_on(0x56)
-def _unicode(m: Machine) -> None:
-    raw = m.line()
-    try:
-        m.stack.append(_codecs.raw_unicode_escape_decode(raw)[0] if len(raw) <= 300 else DATA)
-    except UnicodeDecodeError:
-        m.fail("text with a broken escape")
-
-
-@_on(0x97)
-def _next_buffer(m: Machine) -> None:
-    m.stack.append(DATA)
-
-
-@_on(0x98)
-def _readonly_buffer(m: Machine) -> None:
-    m.top()
+__all__ = ["PLAIN", "TABLE"]
 
 
 # -- containers ------------------------------------------------------------------------------------------------------
@@ -210,31 +62,31 @@ for _n in (1, 2, 3):
     TABLE[0x84 + _n] = _tuple(_n)
 
 
-@_on(0x28)
+@on(0x28)
 def _mark(m: Machine) -> None:
     m.marks.append(len(m.stack))
 
 
-@_on(0x61)
+@on(0x61)
 def _append(m: Machine) -> None:
     value = m.pop()
     m.extend(m.top(), [value])
 
 
-@_on(0x73)
+@on(0x73)
 def _setitem(m: Machine) -> None:
     value, key = m.pop(), m.pop()
     m.extend(m.top(), [key, value])
 
 
-@_on(0x65, 0x75, 0x90)
+@on(0x65, 0x75, 0x90)
 def _many(m: Machine) -> None:
     values = m.pop_mark()
     m.extend(m.top(), values)
 
 
 # -- stack and memo --------------------------------------------------------------------------------------------------
-@_on(0x30)
+@on(0x30)
 def _pop(m: Machine) -> None:
     if m.marks and len(m.stack) <= m.marks[-1]:
         m.marks.pop()
@@ -242,72 +94,77 @@ def _pop(m: Machine) -> None:
         m.pop()
 
 
-@_on(0x31)
+@on(0x31)
 def _pop_to_mark(m: Machine) -> None:
     m.pop_mark()
 
 
-@_on(0x32)
+@on(0x32)
 def _dup(m: Machine) -> None:
-    m.stack.append(m.top())
+    value = m.top()
+    m.guarded += type(value) is Name and value.guarded
+    m.stack.append(value)
 
 
 def _index(m: Machine) -> int:
-    raw = m.line()
-    if not raw.strip().isdigit() or len(raw) > 20:
+    try:
+        index = int(m.line().partition(b"\0")[0])
+    except ValueError:
+        index = -1
+    if index < 0:
         m.fail("a memo index that is no number")
-    return int(raw)
+    return index
 
 
-@_on(0x70)
+@on(0x70)
 def _put(m: Machine) -> None:
     m.put(_index(m))
 
 
-@_on(0x72)
+@on(0x72)
 def _long_binput(m: Machine) -> None:
     m.put(m.number(4))
 
 
-@_on(0x67)
+@on(0x67)
 def _get(m: Machine) -> None:
     m.get(_index(m))
 
 
-@_on(0x68)
+@on(0x68)
 def _binget(m: Machine) -> None:
     m.get(m.number(1))
 
 
-@_on(0x6A)
+@on(0x6A)
 def _long_binget(m: Machine) -> None:
     m.get(m.number(4))
 
 
 # -- names, calls, objects -------------------------------------------------------------------------------------------
-@_on(0x63)
+@on(0x63)
 def _global(m: Machine) -> None:
     module, name = m.line(), m.line()
     m.name(module.decode("utf-8", "surrogateescape"), name.decode("utf-8", "surrogateescape"))
 
 
-@_on(0x93)
+@on(0x93)
 def _stack_global(m: Machine) -> None:
     name, module = m.pop(), m.pop()
     m.name(module, name)
 
 
-@_on(0x82)
+@on(0x82)
 def _ext1(m: Machine) -> None:
     m.name("copyreg extension", str(m.number(1)))
 
 
-@_on(0x83)
+@on(0x83)
 def _ext2(m: Machine) -> None:
     m.name("copyreg extension", str(m.number(2)))
 
 
-@_on(0x84)
+@on(0x84)
 def _ext4(m: Machine) -> None:
     m.name("copyreg extension", str(m.number(4, signed=True)))
 
@@ -319,26 +176,26 @@ def _arguments(value: Any) -> list[Any]:
     return [value]
 
 
-@_on(0x52)
+@on(0x52)
 def _reduce(m: Machine) -> None:
     args, function = m.pop(), m.pop()
     m.call(function, _arguments(args), held=args)
 
 
-@_on(0x81)
+@on(0x81)
 def _newobj(m: Machine) -> None:
     args, cls = m.pop(), m.pop()
     m.call(cls, _arguments(args), "build", held=args)
 
 
-@_on(0x92)
+@on(0x92)
 def _newobj_ex(m: Machine) -> None:
     kwargs, args, cls = m.pop(), m.pop(), m.pop()
     named = kwargs.items if type(kwargs) is Node else [kwargs]
     m.call(cls, [*_arguments(args), *named], "build", held=args)
 
 
-@_on(0x69)
+@on(0x69)
 def _inst(m: Machine) -> None:
     module, name = m.line(), m.line()
     arguments = m.pop_mark()
@@ -346,7 +203,7 @@ def _inst(m: Machine) -> None:
     m.call(m.stack.pop(), arguments)
 
 
-@_on(0x6F)
+@on(0x6F)
 def _obj(m: Machine) -> None:
     values = m.pop_mark()
     if not values:
@@ -354,7 +211,7 @@ def _obj(m: Machine) -> None:
     m.call(values[0], values[1:])
 
 
-@_on(0x62)
+@on(0x62)
 def _build(m: Machine) -> None:
     state = m.pop()
     target = m.top()
@@ -362,21 +219,25 @@ def _build(m: Machine) -> None:
     if type(target) is Node:
         m.late |= target.add([state])
         target.state = state
+        m.rulings.built(target, m.at)
         if m.after_build is not None:
             m.after_build(m, target)
 
 
-@_on(0x50)
+@on(0x50)
 def _persid(m: Machine) -> None:
     raw = m.line()
     m.stream.persistent.append(raw.decode("latin-1"))
     m.stack.append(DATA)
 
 
-@_on(0x51)
+@on(0x51)
 def _binpersid(m: Machine) -> None:
     pid = m.pop()
     m.stream.persistent.append(pid)
+    if brings_source(pid) and type(pid.items[1]) is Name:
+        m.stack.append(pid.items[1])
+        return
     made = Node("persistent")
     made.add([pid])
     m.stack.append(made)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,15 +13,6 @@ from momus.methods.artifacts.report import Job, Region, Severity, TooMuch
 from momus.methods.artifacts.rulings import printable
 
 _LIMIT = 32 << 20
-_KERAS_HOMES = re.compile(
-    r"(keras|tensorflow\.keras|tf_keras|keras\.src)"
-    r"(\.(layers|models|initializers|optimizers|losses|metrics|regularizers|constraints|activations|dtype_policies)"
-    r"(\.[a-z_0-9]+)*)?\Z"
-)
-_TEMPLATE = re.compile(
-    r"__\w+__|\b(import|os|sys|subprocess|popen|system|eval|exec|builtins|cycler|joiner|lipsum|mro|getattr|attr)\b\s*[.(|]"
-    r"|\|\s*attr\b|\{%-?\s*(import|include|extends|from)\b"
-)
 
 
 class Repeated(dict[str, Any]):
@@ -45,7 +35,7 @@ def parse(job: Job, content: Region, where: str, invalid: Severity = "suspicious
     try:
         value = json.loads(content.take(0, len(content)), object_pairs_hook=_pairs, parse_constant=_constant)
     except RecursionError:
-        job.mark("bad", "JSON nested so deeply that it exhausts the reader", None, where)
+        job.mark("dangerous", "JSON nested so deeply that it exhausts the reader", None, where)
         return None
     except (ValueError, UnicodeDecodeError) as error:
         job.mark(invalid, f"is no valid JSON: {printable(str(error), 80)}", None, where)
@@ -69,9 +59,10 @@ def objects(value: Any) -> Iterator[tuple[dict[str, Any], str]]:
 
 def scan_json(job: Job, region: Region, where: str) -> str:
     """A JSON file of its own: XGBoost's models, configurations, schemas. Returns its format."""
-    value = parse(job, region, where, "unread")
+    value = parse(job, region, where, "not understood")
     if isinstance(value, dict):
         if {"learner", "version"} <= value.keys():
+            _xgboost(job, value["learner"], where)
             return "xgboost json"
         if any("__module__" in d or "__loader__" in d for d, _ in objects(value)):
             _schema(job, value, where)
@@ -82,12 +73,23 @@ def scan_json(job: Job, region: Region, where: str) -> str:
     return "json"
 
 
+def _xgboost(job: Job, learner: Any, where: str) -> None:
+    booster = learner.get("gradient_booster") if isinstance(learner, dict) else None
+    name = booster.get("name") if isinstance(booster, dict) else None
+    if name is not None and name not in ("gbtree", "gblinear", "dart"):
+        job.mark("suspicious", f"a booster that XGBoost does not have: {printable(str(name), 60)}", None, where)
+
+
 def search(job: Job, value: Any, where: str) -> None:
     """Mark what some loader would turn into code: Lambda layers, foreign classes, templates, serialised objects."""
     for item, path in objects(value):
         name = item.get("class_name")
-        if isinstance(name, str) and "config" in item:
-            _layer(job, item, name, where)
+        if isinstance(name, str) and isinstance(item.get("config"), dict | str | list):
+            from momus.methods.artifacts.keras import judge_item
+
+            judge_item(job, item, f"{where}{path}")
+        if isinstance(item.get("nodes"), list) and "arg_nodes" in item:
+            _mxnet(job, item["nodes"], where)
         for key in ("chat_template", "template", "prompt_template"):
             if isinstance(item.get(key), str):
                 template(job, item[key], where)
@@ -101,21 +103,24 @@ def search(job: Job, value: Any, where: str) -> None:
             serialised(job, code, f"{where}{path}")
 
 
-def _layer(job: Job, item: dict[str, Any], name: str, where: str) -> None:
-    home, registered = item.get("module"), item.get("registered_name")
-    if name in ("Lambda", "__lambda__", "TFOpLambda") or registered == "Lambda":
-        job.mark("bad", f"a {name} layer carries Python code that runs when the model is built", None, where)
-    elif isinstance(home, str) and not _KERAS_HOMES.match(home):
-        job.mark("suspicious", f"builds {printable(home)}.{printable(name)}, a class from outside Keras", None, where)
-    elif ">" in name or (isinstance(registered, str) and ">" in registered):
-        job.mark("suspicious", f"builds the custom class {printable(str(registered or name))}", None, where)
+def _mxnet(job: Job, nodes: list[Any], where: str) -> None:
+    """A network of MXNet: some operators call back into Python, or to an address that the file gives."""
+    for node in nodes:
+        operator = node.get("op") if isinstance(node, dict) else None
+        if operator in ("_Native", "_NDArray"):
+            what = f"operator {operator} calls a function at an address that the file gives"
+            why = "memory of the process that loads it is used as code"
+            job.mark("dangerous", what, None, where, opcode=operator, reason=why)
+        elif operator == "Custom":
+            what = "operator Custom runs a Python class of the process that loads it"
+            job.mark("suspicious", what, None, where, opcode="Custom")
 
 
 def template(job: Job, text: str, where: str) -> None:
     """A chat template is a program: marked when it reaches beyond formatting."""
-    hit = _TEMPLATE.search(text)
-    if hit:
-        job.mark("bad", f"the chat template reaches for '{printable(hit[0], 40)}'", None, where)
+    from momus.methods.artifacts.templates import judge
+
+    judge(job, text, where)
 
 
 def serialised(job: Job, text: str, where: str) -> None:
@@ -142,11 +147,13 @@ def scan_policy(job: Job, content: Region, where: str) -> None:
     search(job, value, where)
 
 
-def scan_keras(job: Job, content: Region, where: str) -> None:
-    """Configuration of a Keras model."""
-    value = parse(job, content, where)
-    if value is not None:
-        search(job, value, where)
+_SKOPS = (
+    "BytearrayNode BytesNode CachedNode ConstructorFromReduceNode DTypeNode DefaultDictNode DictNode FunctionNode "
+    "JsonNode ListNode LossNode MaskedArrayNode MethodNode NdArrayNode ObjectNode OperatorFuncNode PartialNode "
+    "QuantileForestNode RandomGeneratorNode RandomStateNode ReduceNode SGDNode SetNode SliceNode SparseMatrixNode "
+    "TreeNode TupleNode TypeNode _DictWithDeprecatedKeysNode"
+)
+_NODES = frozenset(_SKOPS.split())
 
 
 def scan_skops(job: Job, content: Region, where: str) -> None:
@@ -168,8 +175,12 @@ def _schema(job: Job, value: Any, where: str) -> None:
             job.names.setdefault(printable(f"{module}.{name}", 200))
             rule = rule_for(module, name, job.allow)
             if rule.standing != "allowed":
-                severity = "bad" if rule.standing == "bad" else "suspicious"
+                severity = "dangerous" if rule.standing == "dangerous" else "suspicious"
                 text = f"asks for {printable(module)}.{printable(name)}: {rule.reason}"
                 job.mark(severity, text, None, f"{where}{path}")  # type: ignore[arg-type]
-        if item.get("__loader__") in ("MethodNode", "PartialNode", "OperatorFuncNode", "ReduceNode"):
-            job.mark("suspicious", f"uses {item['__loader__']}, which calls what it is given", None, f"{where}{path}")
+        loader = item.get("__loader__")
+        if loader is not None and loader not in _NODES:
+            what = f"a node that skops does not have: {printable(str(loader), 60)}"
+            job.mark("suspicious", what, None, f"{where}{path}", opcode="__loader__")
+        if loader in ("MethodNode", "PartialNode", "OperatorFuncNode", "ReduceNode"):
+            job.mark("suspicious", f"uses {loader}, which calls what it is given", None, f"{where}{path}")

@@ -11,7 +11,21 @@ from momus.methods.artifacts.zips import Entry, member
 
 # Operators of PyTorch that touch files or start things; every other aten operator computes.
 _REACHES_OUT = frozenset({"from_file", "save", "load", "_load", "open", "_save", "import_ir_module", "hub", "classes"})
-_CODE_NAME = re.compile(rb"\b(torch|ops)\s*\.\s*(\w+)(?:\s*\.\s*(\w+))?")
+# Parts of torch that are no operators; a script that was exported does not name them.
+_MODULES = frozenset({
+    "ops", "jit", "distributed", "cuda", "utils", "serialization", "package", "multiprocessing", "rpc", "backends",
+})  # fmt: skip
+_QUIET = re.compile(
+    rb"\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''"
+    rb"|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|#[^\n]*|\\\r?\n",
+    re.S,
+)
+_ROOT = re.compile(rb"\b(torch|ops)\b")
+_CLASSES = re.compile(rb"\s*\.\s*classes\b")
+_DOTTED = {
+    "torch": re.compile(rb"\s*\.\s*(\w+)"),
+    "ops": re.compile(rb"\s*\.\s*(\w+)\s*\.\s*(\w+)"),
+}
 _OPERATORS = frozenset(
     [
         "add",
@@ -65,19 +79,34 @@ def scan_script(job: Job, content: Region, where: str) -> None:
     """TorchScript source. The language has no dynamic names, so the operators it can reach are those it spells."""
     if len(content) > job.limits.text:
         raise TooMuch(f"has more than {job.limits.text >> 20} MiB of code")
-    for match in _CODE_NAME.finditer(content.take(0, len(content))):
-        first, second = match[1].decode(), match[2].decode()
-        third = (match[3] or b"").decode()
-        before = content.take(max(match.start() - 10, 0), min(match.start(), 10))
-        if before.endswith(b"__torch__."):
-            if second == "classes":
-                job.mark("suspicious", f"uses the native class {printable(third)}", match.start(), where)
-            continue
-        if second in _REACHES_OUT or third in _REACHES_OUT:
-            full = ".".join(p for p in (first, second, third) if p)
-            job.mark("bad", f"TorchScript code uses {full}, which reaches files", match.start(), where)
-        elif first == "ops" and second not in ("prim", "aten", "quantized", "torchvision", "prims"):
-            job.mark("suspicious", f"TorchScript code uses the custom operator {second}.{third}", match.start(), where)
+    code = _QUIET.sub(lambda m: b" " * len(m[0]), content.take(0, len(content)))
+    for match in _ROOT.finditer(code):
+        if match.start() and code[max(match.start() - 64, 0) : match.start()].rstrip()[-1:] == b".":
+            if match[1] == b"torch" and _CLASSES.match(code, match.end()):
+                job.mark("suspicious", "uses a native class", match.start(), where, opcode="torch.classes")
+            continue  # an attribute or a class of that name
+        _operator(job, code, match, where)
+
+
+def _operator(job: Job, code: bytes, root: re.Match[bytes], where: str) -> None:
+    """One use of an operator. What is not spelled out at once could be handed on under another name."""
+    first, at = root[1].decode(), root.start()
+    spelled = _DOTTED[first].match(code, root.end())
+    if spelled is None:
+        what = f"TorchScript code hands {first} on under another name"
+        job.mark("suspicious", what, at, where, opcode=first, reason="the operators it reaches cannot be told")
+        return
+    parts = [p.decode() for p in spelled.groups()]
+    full = ".".join([first, *parts])
+    if set(parts) & _REACHES_OUT:
+        what = f"TorchScript code uses {printable(full)}, which reaches files"
+        job.mark("dangerous", what, at, where, opcode=printable(full, 60), call=printable(full), reason="reaches files")
+    elif first == "ops" and parts[0] not in ("prim", "aten", "quantized", "torchvision", "prims"):
+        what = f"TorchScript code uses the custom operator {printable('.'.join(parts))}"
+        job.mark("suspicious", what, at, where, opcode=printable(full, 60), reason="native code from elsewhere")
+    elif first == "torch" and parts[0] in _MODULES:
+        what = f"TorchScript code uses {printable(full)}, which is no tensor operator"
+        job.mark("suspicious", what, at, where, opcode=printable(full, 60), reason="not on the allow-list")
 
 
 def weights(job: Job, region: Region, entries: list[Entry], where: str) -> dict[str, int]:
@@ -108,7 +137,7 @@ def scan_exported(job: Job, content: Region, where: str) -> None:
         if isinstance(target, str) and "inputs" in item and not _allowed_target(target):
             bad = any(p in _REACHES_OUT or p in ("os", "sys", "system", "eval", "exec") for p in target.split("."))
             what = f"a node calls {printable(target)}, which is no tensor operator"
-            job.mark("bad" if bad else "suspicious", what, None, f"{where}{path}")
+            job.mark("dangerous" if bad else "suspicious", what, None, f"{where}{path}")
         for key in ("expr_str", "as_expr"):
             if isinstance(item.get(key), str):
                 _expression(job, item[key], f"{where}{path}")
@@ -134,4 +163,4 @@ def _expression(job: Job, text: str, where: str) -> None:
         text = _SYMBOL.sub(r"\1", text)
     words = re.findall(r"\w+", text)
     if len(text) > 2000 or not _EXPRESSION.match(text) or not all(_WORD.match(w) for w in words):
-        job.mark("bad", f"a symbolic size is no arithmetic: {printable(text, 80)}", None, where)
+        job.mark("dangerous", f"a symbolic size is no arithmetic: {printable(text, 80)}", None, where)

@@ -38,47 +38,52 @@ class _Reader(io.RawIOBase):
         return data
 
 
-def is_tar(region: Region) -> bool:
-    """A tar header with a checksum that holds."""
-    block = region.take(0, 512)
-    if len(block) < 512 or not block.strip(b"\0"):
-        return False
-    try:
-        given = int(block[148:156].strip(b"\0 ") or b"x", 8)
-    except ValueError:
-        return False
-    return given == sum(block[:148]) + 8 * 32 + sum(block[156:])
-
-
 def scan_tar(job: Job, region: Region, where: str) -> str:
-    end = 0
+    end, seen = 0, set[str]()
     try:
         with tarfile.open(fileobj=_Reader(region), mode="r:") as archive:
             for i, member in enumerate(archive):
                 if i >= job.limits.members:
                     raise TooMuch(f"has more than {job.limits.members:,} members")
                 job.check_time()
+                if member.name in seen:
+                    job.mark("suspicious", "stands twice in the tar archive", member.offset, f"{where}!{member.name}")
+                seen.add(member.name)
                 _member(job, region, member, where)
                 end = max(end, archive.offset)
     except (tarfile.TarError, ValueError, OverflowError, EOFError, OSError) as error:
         job.mark("suspicious", f"the tar archive breaks off: {type(error).__name__}", end, where)
         return "tar"
-    rest = region.part(end, len(region))
-    if len(rest) > 1 << 20 or rest.take(0, len(rest)).strip(b"\0"):
-        job.mark("suspicious", f"{len(rest):,} bytes follow the tar archive", end, where)
+    _rest(job, region, end, where)
     return "tar"
+
+
+def _rest(job: Job, region: Region, end: int, where: str) -> None:
+    """Two empty blocks end an archive; writers fill up to a record. Anything else is a file of its own."""
+    rest = region.part(end, len(region))
+    if len(rest) < 1024 and not rest.take(0, 1024).strip(b"\0"):
+        job.mark("suspicious", "the tar archive has no end: it may be cut short", len(region), where)
+    elif len(rest) > 1 << 20 or rest.take(0, len(rest)).strip(b"\0"):
+        at = end
+        while at < len(region) and not region.take(at, 512).strip(b"\0"):
+            at += 512
+        job.mark("suspicious", f"{len(region) - at:,} bytes follow the tar archive", at, where)
+        if at < len(region):
+            job.examine(region.part(at, len(region)), f"{where}!bytes@{at}")
 
 
 def _member(job: Job, region: Region, member: tarfile.TarInfo, where: str) -> None:
     place = f"{where}!{member.name}" if where else member.name
+    if member.mode & 0o6000 and member.isreg():
+        job.mark("suspicious", "would run with the rights of its owner", member.offset, place)
     if leaves(member.name):
-        job.mark("bad", "its path leads out of the folder it is unpacked in", member.offset, place)
+        job.mark("dangerous", "its path leads out of the folder it is unpacked in", member.offset, place)
     if member.issym() or member.islnk():
         outside = leaves(member.linkname)
         what = "is a link that leads out of the folder" if outside else "is a link"
-        job.mark("bad" if outside else "suspicious", what, member.offset, place)
+        job.mark("dangerous" if outside else "suspicious", what, member.offset, place)
     elif member.ischr() or member.isblk() or member.isfifo():
-        job.mark("bad", "is a device", member.offset, place)
+        job.mark("dangerous", "is a device", member.offset, place)
     elif member.issparse():
         job.mark("suspicious", "is a sparse file, which is not read here", member.offset, place)
     elif member.isreg():

@@ -59,7 +59,7 @@ def scan_npy(job: Job, region: Region, where: str) -> str:
     elif start + total * size != len(region):
         difference = len(region) - start - total * size
         what = f"{difference:,} bytes follow the array" if difference > 0 else f"{-difference:,} bytes are missing"
-        job.mark("suspicious" if difference > -(1 << 32) else "bad", what, len(region), where)
+        job.mark("suspicious" if difference > -(1 << 32) else "dangerous", what, len(region), where)
     return "npy"
 
 
@@ -209,6 +209,8 @@ def scan_gguf(job: Job, region: Region, where: str) -> str:
     if slack < 0 or slack >= max(align, 64):
         what = f"{slack:,} bytes follow the tensors" if slack > 0 else f"{-slack:,} bytes are missing"
         job.mark("suspicious", what, min(start + end, len(region)), where)
+    elif any(region.take(cursor.at, start - cursor.at)) or any(region.take(start + end, slack)):
+        job.mark("suspicious", "bytes where a GGUF file has zeros", cursor.at, where)
     return "gguf"
 
 

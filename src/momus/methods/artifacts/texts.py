@@ -1,4 +1,4 @@
-"""Formats that are data by design, and files that are no models: UBJSON, LightGBM's text, HDF5, programs."""
+"""Formats that are data by design: UBJSON, LightGBM's text; and what makes a file a text or HDF5."""
 
 from __future__ import annotations
 
@@ -15,16 +15,8 @@ _PROGRAMS = (
     (b"\xcf\xfa\xed\xfe", "a macOS program or library"),
     (b"#!", "a script"),
 )
+_PYC_FLAGS = (b"\0\0\0\0", b"\1\0\0\0", b"\3\0\0\0")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_HDF5_BAD = (
-    (re.compile(rb'"class_name"\s*:\s*"(Lambda|__lambda__|TFOpLambda)"'), "a Lambda layer carries Python code"),
-    (re.compile(rb'"(function_type|output_shape_type)"\s*:\s*"lambda"'), "a Lambda layer carries Python code"),
-    (
-        re.compile(rb'"module"\s*:\s*"(os|sys|subprocess|builtins|posix|runpy|shutil|importlib)"'),
-        "names a module that runs code",
-    ),
-    (re.compile(rb"\x80[\x02-\x05]c?(posix|os|nt|subprocess|builtins)\b"), "holds a pickle that runs code"),
-)
 
 
 def program(region: Region) -> str:
@@ -36,9 +28,6 @@ def program(region: Region) -> str:
     return "compiled Python" if len(head) == 16 and head[2:4] == b"\r\n" and head[4:8] in _PYC_FLAGS else ""
 
 
-_PYC_FLAGS = (b"\0\0\0\0", b"\1\0\0\0", b"\3\0\0\0")
-
-
 def hdf5_start(region: Region) -> int:
     """Offset of an HDF5 signature (0 or a power of two from 512), or -1."""
     at = 0
@@ -47,17 +36,6 @@ def hdf5_start(region: Region) -> int:
             return at
         at = 512 if at == 0 else at * 2
     return -1
-
-
-def scan_hdf5(job: Job, region: Region, where: str) -> str:
-    """HDF5 is searched for code in Keras configurations. Its structure is not read, so it never counts as clean."""
-    job.mark("unread", "HDF5 is searched for known dangers only, its structure is not read", None, where)
-    limit = job.limits.text * 4
-    for pattern, what in _HDF5_BAD:
-        hit = pattern.search(region.buf, region.start, min(region.end, region.start + limit))
-        if hit:
-            job.mark("bad", what, hit.start(), where)
-    return "hdf5"
 
 
 def is_ubjson(region: Region) -> bool:
@@ -136,16 +114,36 @@ def scan_ubjson(job: Job, region: Region, where: str) -> str:
     return "xgboost ubjson" if {b"learner", b"version"} <= set(reader.keys) else "ubjson"
 
 
+CONTROL = bytes(b for b in range(32) if b not in b"\t\n\r\f\x1b")  # what no text holds; terminals colour by escape
+
+
 def is_plain_text(region: Region) -> bool:
-    """Whether the first 64 KiB are text without control characters."""
+    """Whether the first 64 KiB are text without control characters: UTF-8, UTF-16 with its mark, or Latin-1."""
     data = region.take(0, 1 << 16)
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            text = data[: len(data) // 2 * 2].decode("utf-16")
+        except UnicodeDecodeError as error:
+            return error.start > len(data) - 4
+        return len(text.encode("utf-8", "replace").translate(None, CONTROL)) == len(text.encode("utf-8", "replace"))
+    if len(data.translate(None, CONTROL)) != len(data):
+        return False
     try:
-        text = data.decode("utf-8")
+        data.decode("utf-8")
     except UnicodeDecodeError as error:
         if error.start < len(data) - 4:
-            return False
-        text = data[: error.start].decode("utf-8")
-    return all(c >= " " or c in "\r\n\t\f" for c in text)
+            high = len(data) - len(data.translate(None, _HIGH))
+            return len(data) > 32 and high * 4 < len(data) and not high_controls(data)
+    return True
+
+
+_HIGH = bytes(range(0x80, 0x100))
+_UNUSED = b"\x81\x8d\x8f\x90\x9d"  # what Windows leaves without a character
+
+
+def high_controls(data: bytes) -> bool:
+    """Whether there are bytes that stand for nothing in Latin-1 as Windows writes it."""
+    return len(data.translate(None, _UNUSED)) != len(data)
 
 
 def scan_lightgbm(job: Job, region: Region, where: str) -> str:

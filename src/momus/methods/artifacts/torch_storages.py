@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from momus.methods.artifacts.report import Job, Region
-from momus.methods.artifacts.values import KEPT, Name, Node
+from momus.methods.artifacts.values import KEPT, Name, Node, brings_source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MAGIC = 0x1950A86A20F9469CFC6C  # first pickle of a checkpoint in the format before torch 1.6
 _WIDTH = {
@@ -34,6 +36,8 @@ def claimed(job: Job, persistent: list[Any], where: str) -> dict[str, int] | Non
     """Storage key -> bytes, from persistent ids ('storage', type, key, location, count, ...). None if malformed."""
     found: dict[str, int] = {}
     for pid in persistent:
+        if brings_source(pid):
+            continue
         items = pid.items if type(pid) is Node and pid.kind == "tuple" else []
         kind = items[1] if len(items) > 4 and items[0] == "storage" else None
         if type(kind) is not Name or type(items[2]) is not str or type(items[4]) is not int or items[4] < 0:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 CAP = 1 << 62
 KEPT = 64  # items remembered per container: enough for arguments, array shapes and the state of array wrappers
@@ -27,12 +29,15 @@ class Blob:
 
 
 class Name:
-    """An importable name that a pickle asks for. ``known`` is False where it could not be worked out."""
+    """An importable name that a pickle asks for. ``known`` is False where it could not be worked out.
 
-    __slots__ = ("known", "module", "name")
+    ``guarded``: it is harmless only in a checked call, and may never be kept as a value.
+    """
+
+    __slots__ = ("guarded", "known", "module", "name")
 
     def __init__(self, module: str, name: str, known: bool = True) -> None:
-        self.module, self.name, self.known = module, name, known
+        self.module, self.name, self.known, self.guarded = module, name, known, False
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
@@ -78,6 +83,14 @@ class Node:
         self.weight = weight if weight < CAP else CAP
         return self.parented
 
+    @property
+    def cls(self) -> str:
+        """The class that an object was made of, whichever of the ways to write an instance was taken."""
+        maker = str(self.maker)
+        if maker in ("copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__"):
+            return str(self.items[0]) if self.items else ""
+        return maker
+
     def entry(self, key: str) -> Any:
         """Value under a text key of a dict (first KEPT items); None when absent."""
         pairs = self.items
@@ -85,6 +98,11 @@ class Node:
             if pairs[i] == key and type(pairs[i]) is str:
                 return pairs[i + 1]
         return None
+
+
+def brings_source(pid: Any) -> bool:
+    """A class with its source, as torch kept it before 1.6: readers compare the source and return the class."""
+    return type(pid) is Node and pid.kind == "tuple" and len(pid.items) == 4 and pid.items[0] == "module"
 
 
 def walk(roots: list[Node]) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from momus.methods.artifacts.report import Job, Region, TooMuch
 
 _END = b"PK\x05\x06"
 _METHODS = {0: "stored", 8: "deflate", 12: "bz2", 14: "zip lzma"}
+_FULL = 0xFFFFFFFF  # a size of 32 bits that stands elsewhere, in 64
 _CHECKED = 64 << 20  # CRCs of larger members are left to the loader
 
 
@@ -59,16 +60,16 @@ def read_directory(job: Job, region: Region, where: str) -> list[Entry]:
         job.mark("suspicious", "a zip file without an end: its members cannot be listed", None, where)
         return []
     count, size, offset = struct.unpack("<HII", region.take(end + 10, 10))
-    behind = len(region) - end - 22
-    if behind:
-        job.mark("suspicious", f"{behind:,} bytes follow the end of the zip file", end + 22, where)
+    _behind(job, region, end, where)
     directory_end = end
     if region.take(end - 20, 4) == b"PK\x06\x07":
         record = _zip64(region, end)
         if record is None:
             job.mark("suspicious", "a zip64 end record that cannot be found", end - 20, where)
             return []
-        directory_end, count, size, offset = record
+        short, (directory_end, count, size, offset) = (count, size, offset), record
+        if any(s not in (f, v) for s, v, f in zip(short, record[1:], (0xFFFF, _FULL, _FULL), strict=True)):
+            job.mark("suspicious", "its two end records list different members", end, where)
     prefix = directory_end - size - offset
     if prefix < 0:
         job.mark("suspicious", "the directory of the zip file is not where its end says", end, where)
@@ -83,7 +84,46 @@ def read_directory(job: Job, region: Region, where: str) -> list[Entry]:
         _compare(job, region, entry, where)
     _owners(job, region, entries, prefix + offset, where)
     _names(job, entries, where)
+    for entry in entries:
+        if entry.mode & 0xF000 == 0xA000:
+            _link(job, region, entry, f"{where}!{entry.name}" if where else entry.name)
     return entries
+
+
+def _link(job: Job, region: Region, entry: Entry, where: str) -> None:
+    """A symbolic link, whose content is where it leads."""
+    content = member(job, region, entry, where) if entry.size < 4096 else None
+    target = content.take(0, 4096).decode("utf-8", "backslashreplace") if content is not None else ""
+    outside = leaves(target)
+    what = "is a symbolic link" + (" that leads out of the folder" if outside else "")
+    job.mark("dangerous" if outside else "suspicious", what, entry.header, where, call=target[:100])
+
+
+def _behind(job: Job, region: Region, end: int, where: str) -> None:
+    """What stands in and behind the end record: other discs, another end, a comment, further bytes."""
+    discs = region.take(end + 4, 4)
+    if discs not in (bytes(4), b"\xff" * 4):
+        job.mark("suspicious", "is one of several discs of a zip file", end, where)
+    comment = int.from_bytes(region.take(end + 20, 2), "little")
+    if region.find(_END, end + 4) >= 0:
+        job.mark("suspicious", "a second end record: readers disagree about which one counts", end, where)
+    behind = len(region) - end - 22 - comment
+    if behind > 0:
+        job.mark("suspicious", f"{behind:,} bytes follow the end of the zip file", end + 22 + comment, where)
+    for at, size in ((end + 22, comment), (end + 22 + comment, behind)):
+        if size > 8 and region.take(at, size).strip(b"\0\r\n "):
+            _stowaway(job, region.part(at, size), at, where, comment=at == end + 22)
+
+
+def _stowaway(job: Job, part: Region, at: int, where: str, *, comment: bool) -> None:
+    """Bytes that no member owns, as a file of their own. A comment of plain words is what comments are for."""
+    words = part.take(0, len(part))
+    if comment and words.isascii() and all(b >= 32 or b in b"\r\n\t" for b in words) and b"\n." not in words:
+        job.mark("note", f"a comment of {len(part):,} characters", at, where)
+        return
+    if comment:
+        job.mark("suspicious", f"a comment of {len(part):,} bytes that is no text", at, where)
+    job.examine(part, f"{where}!bytes@{at}")
 
 
 def _zip64(region: Region, end: int) -> tuple[int, int, int, int] | None:
@@ -108,6 +148,7 @@ def _entries(job: Job, region: Region, at: int, stop: int, where: str) -> list[E
         extra = region.take(at + 46 + n_name, n_extra)
         entry = Entry(name, method, flags, crc, packed, size, header, attributes >> 16)
         _wide(entry, extra)
+        _unicode_path(job, entry, extra, region.take(at + 46, n_name), where)
         found.append(entry)
         at += 46 + n_name + n_extra + n_comment
         if len(found) > job.limits.members:
@@ -131,6 +172,23 @@ def _wide(entry: Entry, extra: bytes) -> None:
         at += 4 + size
 
 
+def _unicode_path(job: Job, entry: Entry, extra: bytes, name: bytes, where: str) -> None:
+    """The extra field 0x7075 renames a member for some readers only."""
+    at = 0
+    while at + 4 <= len(extra):
+        tag, size = struct.unpack("<HH", extra[at : at + 4])
+        body = extra[at + 4 : at + 4 + size]
+        if tag == 0x7075 and len(body) > 5:
+            other = body[5:].decode("utf-8", "backslashreplace")
+            fits = int.from_bytes(body[1:5], "little") == zlib.crc32(name)
+            if other != entry.name or not fits:
+                what = f"is called {other[:80]!r} by readers that know its extra field"
+                grave = leaves(other)
+                place = f"{where}!{entry.name}" if where else entry.name
+                job.mark("dangerous" if grave else "suspicious", what, entry.header, place, opcode="extra 0x7075")
+        at += 4 + size
+
+
 def _compare(job: Job, region: Region, entry: Entry, where: str) -> None:
     """Hold the local header against the directory's entry."""
     raw = region.take(entry.header, 30)
@@ -148,14 +206,28 @@ def _compare(job: Job, region: Region, entry: Entry, where: str) -> None:
         job.mark("suspicious", "names two ways of compression", entry.header, place)
     if (flags | entry.flags) & 0x2041:
         job.mark("suspicious", "is flagged as encrypted", entry.header, place)
-    full = 0xFFFFFFFF
-    given = [(crc, entry.crc, 0), (packed, entry.packed, full), (size, entry.size, full)]
-    if any(a != b and not (flags & 8 and a == 0) and not (a == w == full) for a, b, w in given):
+    if _FULL in (packed, size):
+        packed, size = _local_wide(region.take(entry.header + 30 + n_name, n_extra), packed, size)
+    given = [(crc, entry.crc, 0), (packed, entry.packed, _FULL), (size, entry.size, _FULL)]
+    if any(a != b and not (flags & 8 and a == 0) and not (a == w == _FULL) for a, b, w in given):
         job.mark("suspicious", "has other sizes or another checksum in its local header", entry.header, place)
     if entry.method == 0 and entry.packed != entry.size:
         job.mark("suspicious", "is stored as it is, yet has two sizes", entry.header, place)
     if entry.data + entry.packed > len(region):
         job.mark("suspicious", "reaches beyond the end of the file", entry.header, place)
+
+
+def _local_wide(extra: bytes, packed: int, size: int) -> tuple[int, int]:
+    """Sizes of a local header from its zip64 field, which keeps the uncompressed one first."""
+    at = 0
+    while at + 4 <= len(extra):
+        tag, length = struct.unpack("<HH", extra[at : at + 4])
+        if tag == 1:
+            values = [int.from_bytes(extra[i : i + 8], "little") for i in range(at + 4, at + 4 + length - 7, 8)]
+            size = values.pop(0) if size == _FULL and values else size
+            packed = values.pop(0) if packed == _FULL and values else packed
+        at += 4 + length
+    return packed, size
 
 
 def _owners(job: Job, region: Region, entries: list[Entry], directory: int, where: str) -> None:
@@ -197,12 +269,12 @@ def _names(job: Job, entries: list[Entry], where: str) -> None:
     for entry in entries:
         place = f"{where}!{entry.name}" if where else entry.name
         if leaves(entry.name):
-            job.mark("bad", "its path leads out of the folder it is unpacked in", entry.header, place)
+            job.mark("dangerous", "its path leads out of the folder it is unpacked in", entry.header, place)
         if entry.name.lower() in seen:
             job.mark("suspicious", "stands twice in the zip file", entry.header, place)
         seen.add(entry.name.lower())
-        if entry.mode & 0xF000 == 0xA000:
-            job.mark("suspicious", "is a symbolic link", entry.header, place)
+        if "\0" in entry.name or "\\" in entry.name:
+            job.mark("suspicious", "has a name that systems read differently", entry.header, place)
 
 
 def leaves(name: str) -> bool:
@@ -217,7 +289,12 @@ def member(job: Job, region: Region, entry: Entry, where: str) -> Region | None:
         return None
     kind = _METHODS.get(entry.method)
     if kind is None:
-        job.mark("unread", f"is compressed in a way that is not read here (method {entry.method})", entry.header, where)
+        job.mark(
+            "not understood",
+            f"is compressed in a way that is not read here (method {entry.method})",
+            entry.header,
+            where,
+        )
         return None
     packed = region.part(entry.data, entry.packed)
     content = packed if kind == "stored" else expand(job, packed, kind, where) if entry.packed else packed

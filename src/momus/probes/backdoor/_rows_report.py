@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 import numpy as np
 
 from momus.core.evidence import Attachment, Cell, Evidence, Picture, Pictures, Table
 from momus.core.records import Figure, Interval
 from momus.core.samples import NumpyArray
+from momus.core.sheets import written
 from momus.methods.picture import png
 from momus.probes.backdoor._rows import Looked
 from momus.stats.intervals import wilson
@@ -87,16 +85,12 @@ def _pictures(seen: Looked, names: tuple[str, ...]) -> list[Evidence]:
 
 def _attachment(seen: Looked, names: tuple[str, ...]) -> Attachment:
     assert seen.found is not None and seen.study is not None
-    text = io.StringIO()
-    write = csv.writer(text, lineterminator="\n")
-    write.writerow(("row", "label", "carries"))
     own = np.flatnonzero(seen.study.y == seen.found.wanted)
     level = dict(zip(seen.at[own].tolist(), seen.level.tolist(), strict=True))
-    for i in seen.carriers.tolist():
-        write.writerow((i, _name(names, seen.found.wanted), f"{level[i]:.3f}"))
+    rows = [(i, _name(names, seen.found.wanted), f"{level[i]:.3f}") for i in seen.carriers.tolist()]
     note = f"{len(seen.carriers)} positions in the training data, from 0; 1 means all of the pattern"
     return Attachment(title="Rows to take out and look at", note=note, name="rows_with_trigger.csv", media="text/csv",
-                      data=text.getvalue().encode())  # fmt: skip
+                      data=written([("row", "label", "carries"), *rows]).encode())  # fmt: skip
 
 
 def _classes(seen: Looked, names: tuple[str, ...]) -> Table:

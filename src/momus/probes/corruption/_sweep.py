@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -120,33 +121,56 @@ def run(x: NumpyArray, plan: Plan, damage: Damage, score: Score, trial: Trial, *
     """
     n = len(x)
     sweep = Sweep(plan, np.zeros(n))
+
+    def one(name: str) -> Mapping[str, NumpyArray]:
+        found = np.tile(sweep.clean, (len(plan.levels), 1))
+        touched, refused = False, 0
+        for k, level in enumerate(plan.levels):
+            for i in range(0, n, batch):
+                rows = np.arange(i, min(i + batch, n))
+                damaged = damage(name, level, rows)
+                moved = np.flatnonzero(differ(damaged, x[rows]))
+                touched |= len(moved) > 0
+                if again and len(moved):
+                    moved = np.arange(len(rows))
+                found[k, rows[moved]], missed = patient(score, damaged[moved], rows[moved])
+                refused += missed
+        return {"scores": found, "said": np.array([touched, refused])}
+
     try:
         for i in range(0, n, batch):
             rows = np.arange(i, min(i + batch, n))
             sweep.clean[rows] = score(x[rows], rows)
-        for done, name in enumerate(plan.names):
-            found = np.tile(sweep.clean, (len(plan.levels), 1))
-            touched, refused = False, 0
-            for k, level in enumerate(plan.levels):
-                for i in range(0, n, batch):
-                    rows = np.arange(i, min(i + batch, n))
-                    damaged = damage(name, level, rows)
-                    moved = np.flatnonzero(differ(damaged, x[rows]))
-                    touched |= len(moved) > 0
-                    if again and len(moved):
-                        moved = np.arange(len(rows))
-                    found[k, rows[moved]], missed = patient(score, damaged[moved], rows[moved])
-                    refused += missed
+        for name, found in in_turn(plan.names, one, trial):
+            touched, refused = found["said"]
             if touched:
-                sweep.scores[name] = found
+                sweep.scores[name] = found["scores"]
             else:
                 sweep.idle.append(name)
             if refused:
-                sweep.refused[name] = refused
-            trial.progress((done + 1) / len(plan.names), name)
+                sweep.refused[name] = int(refused)
     except BudgetSpent:
         sweep.spent = True
     return sweep
+
+
+def in_turn(
+    names: Sequence[str], one: Callable[[str], Mapping[str, NumpyArray]], trial: Trial
+) -> Iterator[tuple[str, Mapping[str, NumpyArray]]]:
+    """Each corruption with what ``one`` gives for it: on several cores or nodes where the questions can be cut.
+
+    Raises BudgetSpent where time or queries end, after those that were done before it.
+    """
+    at_once = 4 * trial.slots.count if trial.slots is not None else 1
+    at_once = len(names) if trial.mate is not None else at_once
+    for start in range(0, len(names), at_once):
+        some = names[start : start + at_once]
+        found = trial.divide({name: partial(one, name) for name in some})
+        for k, name in enumerate(some):
+            if found is not None and name not in found:
+                raise BudgetSpent
+            yield name, one(name) if found is None else found[name]
+            trial.progress((start + k + 1) / len(names), name)
 
 
 def differ(a: NumpyArray, b: NumpyArray) -> NumpyArray:

@@ -141,13 +141,15 @@ def _swept(target: Predicts, trial: Trial, samples: Samples, plan: _sweep.Plan) 
     pictures = _seen.seen(target, samples.x)
     sweep = Sweep(pictures, y, plan, np.zeros(len(y), dtype=bool), {})
     rows = _seen.rows(pictures)
+
+    def one(name: str) -> dict[str, NumpyArray]:
+        return {"right": np.array([_cell(target, trial, sweep, name, severity) for severity in plan.levels])}
+
     try:
         for i in range(0, len(y), rows):
             sweep.clean[i : i + rows] = _seen.answers(target, pictures[i : i + rows]) == y[i : i + rows]
-        for done, name in enumerate(plan.names):
-            right = np.array([_cell(target, trial, sweep, name, severity) for severity in plan.levels])
-            sweep.right[name] = right
-            trial.progress((done + 1) / len(plan.names), name)
+        for name, found in _sweep.in_turn(plan.names, one, trial):
+            sweep.right[name] = found["right"]
     except BudgetSpent:
         sweep.spent = True
     return sweep

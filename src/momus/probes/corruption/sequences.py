@@ -15,7 +15,7 @@ from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Interval, Knowledge, Measurement, Scalar
 from momus.core.samples import NumpyArray
 from momus.methods.corrupt import sequences as films
-from momus.probes.corruption import _films, _report, _seen
+from momus.probes.corruption import _films, _report, _seen, _sweep
 
 _LEAST_CLASSES = 10  # from which the order of the best five says something
 
@@ -125,20 +125,23 @@ def _shown(target: Predicts, trial: Trial, pictures: NumpyArray, y: NumpyArray |
     scored = not missing(bare, Scores) and len(target.info.classes) >= _LEAST_CLASSES
     rows = _seen.rows(pictures)
     shown = Shown(pictures, y, names, np.zeros(len(pictures), dtype=np.int64))
+
+    def one(name: str) -> dict[str, NumpyArray]:
+        answers = np.zeros((len(pictures), films.FRAMES[name]), dtype=np.int64)
+        distances = np.zeros(len(pictures))
+        chance = _chance(trial, name)
+        for i in range(0, len(pictures), rows):
+            part = slice(i, i + rows)
+            answers[part], distances[part] = _asked(target, pictures[part], name, chance, scored=scored)
+        return {"answers": answers, "distances": distances}
+
     try:
         for i in range(0, len(pictures), rows):
             shown.clean[i : i + rows] = _seen.answers(target, pictures[i : i + rows])
-        for done, name in enumerate(names):
-            answers = np.zeros((len(pictures), films.FRAMES[name]), dtype=np.int64)
-            distances = np.zeros(len(pictures))
-            chance = _chance(trial, name)
-            for i in range(0, len(pictures), rows):
-                part = slice(i, i + rows)
-                answers[part], distances[part] = _asked(target, pictures[part], name, chance, scored=scored)
-            shown.answers[name] = answers
+        for name, found in _sweep.in_turn(names, one, trial):
+            shown.answers[name] = found["answers"]
             if scored:
-                shown.distances[name] = distances
-            trial.progress((done + 1) / len(names), name)
+                shown.distances[name] = found["distances"]
     except BudgetSpent:
         shown.spent = True
     return shown

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
-from momus.core import seeds
+from momus.core import digest, seeds
 from momus.core.capabilities import Probabilities, Trains, TrainsTogether, missing, to_numpy
-from momus.core.errors import ProbeError, TargetError
+from momus.core.errors import BudgetSpent, ProbeError, TargetError
 from momus.core.probe import Trial
 from momus.core.samples import NumpyArray, Samples
 from momus.methods import membership, shadow_models
@@ -198,10 +200,17 @@ def _fit(
 
         if trial.meter is not None:
             trial.meter.check_time()
-        return trial.shared(["membership shadows", *parts, list(models)], make)["p"]
+        return trial.shared(key(models), make)["p"]
+
+    def key(models: Sequence[int]) -> list[object]:
+        return ["membership shadows", *parts, list(models)]
 
     first = 0 if trial.probe is None else seeds.derive("shadow groups", trial.probe.id) % max(1, count // 2)
     together = TOGETHER if can_train_together(trial) else 2
+    groups = shadow_models.groups_of(count, together)
+    with suppress(BudgetSpent):
+        nobody = np.zeros((0, 0), dtype=bool)
+        trial.ahead([partial(answers, g, nobody) for g in groups], [[digest.of_value(key(g))] for g in groups])
     return shadow_models.fit_shadows(
         answers,
         material.audited,

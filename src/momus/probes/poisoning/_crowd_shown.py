@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from momus.core.evidence import Attachment, Bars, Evidence, Table
+from momus.core.sheets import Value, written
 from momus.methods.contributors import Gain
 from momus.probes.poisoning._crowd import ALL, Audit, Screen
 
@@ -56,22 +55,15 @@ def _crowd(s: Screen, gains: Mapping[str, Gain], told: Sequence[str]) -> Table:
 
 def _rows(a: Audit, s: Screen, told: Sequence[str]) -> Attachment:
     """Numbers of the rows in the training data (from 0, as used here), label, what others' rows say."""
-    held = io.StringIO()
-    out = csv.writer(held)
-    out.writerow(("row", "contributor", "label", "others say", "contradicted"))
+    rows: list[Sequence[Value]] = [("row", "contributor", "label", "others say", "contradicted")]
     classes = a.train.classes
     for i in np.flatnonzero(np.isin(a.who, told)):
         label, said = (
             (classes[int(v)] if classes and a.scale is None else f"{float(v):.6g}") for v in (a.y[i], s.said[i])
         )
-        out.writerow((int(a.rows[i]), _inert(a.who[i]), label, said, "yes" if s.conflict[i] else ""))
+        rows.append((int(a.rows[i]), a.who[i], label, said, "yes" if s.conflict[i] else ""))
     note = f"{', '.join(told[:6])}: {int(np.isin(a.who, told).sum())} rows."
-    data = held.getvalue().encode()
+    data = written(rows).encode()
     return Attachment(
         title="Rows of the contributors told", note=note, name="rows-told.csv", media="text/csv", data=data
     )
-
-
-def _inert(name: str) -> str:
-    """A name that no spreadsheet takes for a formula."""
-    return f"'{name}" if name[:1] in ("=", "+", "-", "@") else name

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +14,7 @@ from momus.core.evidence import Attachment, Bars, Evidence, Excerpt, Picture, Pi
 from momus.core.probe import Trial
 from momus.core.records import Caveat, Figure, Interval, Measurement, Scalar
 from momus.core.samples import NumpyArray, Samples
+from momus.core.sheets import written
 from momus.methods import embedding, second_population
 from momus.methods.picture import png
 from momus.methods.second_population import Split
@@ -222,13 +221,10 @@ def _evidence(trial: Trial, audit: Audit) -> list[Evidence]:
     flagged = _flagged(audit)
     if flagged:
         flagged.sort(key=lambda f: -f[2])
-        text = io.StringIO()
-        write = csv.writer(text, lineterminator="\n")
-        write.writerow(("row", "label", "place"))
-        write.writerows((i, name[c], f"{p:.3f}") for i, c, p in flagged)
+        text = written([("row", "label", "place"), *((i, name[c], f"{p:.3f}") for i, c, p in flagged)])
         out.append(Attachment(title="Rows to take out and look at", note=f"{len(flagged)} positions in the training "
                               "data, from 0; place 0 is the middle of the rest, 1 that of the flagged",
-                              name="rows_flagged.csv", media="text/csv", data=text.getvalue().encode()))  # fmt: skip
+                              name="rows_flagged.csv", media="text/csv", data=text.encode()))  # fmt: skip
         out += _shown(audit.train, flagged[:SHOWN], name)
     return out
 

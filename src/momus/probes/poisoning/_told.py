@@ -3,8 +3,6 @@ when they are taken out."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,6 +14,7 @@ from momus.core.evidence import Attachment, Cell, Evidence, Excerpt, Picture, Pi
 from momus.core.probe import Trial
 from momus.core.records import Figure
 from momus.core.samples import NumpyArray, Samples
+from momus.core.sheets import written
 from momus.methods import retraining
 from momus.methods.picture import png
 from momus.methods.retraining import Run
@@ -62,11 +61,7 @@ def _small(image: NumpyArray) -> NumpyArray:
 
 def listed(title: str, note: str, name: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Attachment:
     """All rows as a file."""
-    held = io.StringIO()
-    out = csv.writer(held)
-    out.writerow(head)
-    out.writerows(rows)
-    return Attachment(title=title, note=note, name=name, media="text/csv", data=held.getvalue().encode())
+    return Attachment(title=title, note=note, name=name, media="text/csv", data=written([head, *rows]).encode())
 
 
 def gained(

@@ -134,7 +134,9 @@ def _marks(reports: list[CodeReport]) -> list[FileMark]:
     found = []
     for r in reports:
         if r.why:
-            found.append(FileMark(title=r.path.name, path=str(r.path), sha256=r.sha256, what=r.why, severity="unread"))
+            found.append(
+                FileMark(title=r.path.name, path=str(r.path), sha256=r.sha256, what=r.why, severity="not understood")
+            )
         for lead in r.leads:
             kind = KINDS[lead.kind]
             found.append(
@@ -147,5 +149,5 @@ def _marks(reports: list[CodeReport]) -> list[FileMark]:
                     note=f"Lead: {kind.title}; {kind.why}. Ask: {kind.ask}",
                 )
             )
-    order = {"suspicious": 0, "unread": 1, "note": 2}
+    order = {"suspicious": 0, "not understood": 1, "note": 2}
     return sorted(found, key=lambda m: order[m.severity])[:_MARKS]

@@ -8,14 +8,16 @@ from typing import Any
 
 from momus.core.capabilities import HasFiles
 from momus.core.digest import recorded
-from momus.core.errors import BudgetSpent
 from momus.core.evidence import FileMark, Table
 from momus.core.probe import Trial, probe
 from momus.core.records import Caveat, Figure, Interval, Knowledge, Measurement
-from momus.methods.artifacts import FileReport, Limits, Mark, scan
+from momus.methods.artifacts import FileReport, Mark
+from momus.probes.supply_chain._scanned import scanned
 
 _MARKS = 200
 _ROWS = 500
+_REFUSED = ("dangerous", "suspicious")
+_ORDER = {"dangerous": 0, "suspicious": 1, "not understood": 2, "nothing found": 3, "note": 4}
 
 
 @probe(
@@ -30,7 +32,7 @@ _ROWS = 500
 def artifacts(target: HasFiles, trial: Trial, *, allow: str = "", seconds: float = 60.0) -> Measurement:
     """Files that would run code, exhaust the machine or are not what was approved, found without loading any.
 
-    Measures: how many artifact files are refused. A file is refused when it is known to be dangerous (*bad*), when it
+    Measures: how many artifact files are refused. A file is refused when it is known to be *dangerous*, when it
     asks for something that no rule allows or readers disagree about it (*suspicious*), or when its sha256 differs from
     the one recorded for it. Files that were not read in full count as neither: they widen the interval.
 
@@ -40,8 +42,8 @@ def artifacts(target: HasFiles, trial: Trial, *, allow: str = "", seconds: float
     Options: ``allow`` names separated by commas that you vouch for (``mypkg.Model``, ``mypkg.*``). ``seconds`` most
     time for one file.
 
-    Returns: figures ``bad``, ``suspicious``, ``unread``, ``changed`` (digest differs), ``without_digest`` (none
-    recorded; context ``digests`` maps a file's name or path to its sha256) and ``bytes`` (size of all files).
+    Returns: figures ``dangerous``, ``suspicious``, ``not_understood``, ``changed`` (digest differs), ``without_digest``
+    (none recorded; context ``digests`` maps a file's name or path to its sha256) and ``bytes`` (size of all files).
     Evidence: a table of the files and a mark for each thing found, with its offset.
 
     Cost: linear in the bytes read: about 0.7 s a GB for the digest, 0.2 s a million pickle instructions.
@@ -53,18 +55,7 @@ def artifacts(target: HasFiles, trial: Trial, *, allow: str = "", seconds: float
     """
     names = tuple(n.strip() for n in allow.split(",") if n.strip())
     digests = trial.context.get("digests") or {}
-    reports: list[FileReport] = []
-    skipped: list[Path] = []
-    paths = list(target.files())
-    for i, path in enumerate(paths):
-        try:
-            if trial.meter is not None:
-                trial.meter.check_time()
-        except BudgetSpent:
-            skipped = paths[i:]
-            break
-        trial.progress(i / max(len(paths), 1), path.name)
-        reports.append(scan(path, allow=names, limits=Limits(seconds=seconds)))
+    reports, skipped = scanned(target, trial, seconds, allow=names)
     changed = [r for r in reports if _differs(r, digests)]
     return _measured(trial, reports, skipped, changed, digests)
 
@@ -72,18 +63,18 @@ def artifacts(target: HasFiles, trial: Trial, *, allow: str = "", seconds: float
 def _measured(
     trial: Trial, reports: list[FileReport], skipped: list[Path], changed: list[FileReport], digests: Mapping[str, str]
 ) -> Measurement:
-    counts = {v: sum(r.verdict == v for r in reports) for v in ("bad", "suspicious", "unread")}
-    refused = sum(r.verdict in ("bad", "suspicious") or r in changed for r in reports)
-    unread = sum(r.verdict == "unread" and r not in changed for r in reports) + len(skipped)
+    counts = {v: sum(r.verdict == v for r in reports) for v in _ORDER if v not in ("note", "nothing found")}
+    refused = sum(r.verdict in _REFUSED or r in changed for r in reports)
+    unread = sum(r.verdict == "not understood" and r not in changed for r in reports) + len(skipped)
     without = sum(recorded(r.path, digests) is None for r in reports)
     caveats = []
     if not reports:
         caveats.append(Caveat(code="too-few-samples", message="there was no file to look at", blocks="both"))
     if unread:
-        caveats.append(Caveat(code="unread", message=f"{unread} files were not read in full", blocks="pass"))
+        caveats.append(Caveat(code="not-understood", message=f"{unread} files were not read in full", blocks="pass"))
     if skipped:
         caveats.append(Caveat(code="budget-spent", message=f"{len(skipped)} files were not reached", blocks="pass"))
-    figures = [Figure(name=k, value=float(v), n=len(reports)) for k, v in counts.items()]
+    figures = [Figure(name=k.replace(" ", "_"), value=float(v), n=len(reports)) for k, v in counts.items()]
     figures += [
         Figure(name="changed", value=float(len(changed)), n=len(reports), note="sha256 differs from the recorded one"),
         Figure(name="without_digest", value=float(without), n=len(reports), note="no sha256 is recorded"),
@@ -100,10 +91,9 @@ def _differs(report: FileReport, digests: Mapping[str, str]) -> bool:
 
 
 def _table(reports: list[FileReport], changed: list[FileReport], skipped: list[Path]) -> Table:
-    order = {"bad": 0, "suspicious": 1, "unread": 2, "clean": 3}
     rows: list[tuple[Any, ...]] = []
-    for r in sorted(reports, key=lambda r: order[r.verdict]):
-        verdict = "changed" if r in changed and r.verdict not in ("bad", "suspicious") else r.verdict
+    for r in sorted(reports, key=lambda r: _ORDER[r.verdict]):
+        verdict = "changed" if r in changed and r.verdict not in _REFUSED else r.verdict
         rows.append((r.path.name, verdict, r.format, r.size, r.sha256[:12], r.worst.what if r.worst else ""))
     rows += [(p.name, "not reached", "", None, "", "the time budget was spent") for p in skipped]
     columns = ("file", "verdict", "format", "bytes", "sha256", "gravest")
@@ -113,12 +103,11 @@ def _table(reports: list[FileReport], changed: list[FileReport], skipped: list[P
 
 def _marks(reports: list[FileReport], changed: list[FileReport], digests: Mapping[str, str]) -> list[FileMark]:
     found: list[tuple[FileReport, Mark]] = [
-        (r, Mark(f"sha256 is {r.sha256[:16]}…, recorded is {(recorded(r.path, digests) or '')[:16]}…", "bad"))
+        (r, Mark(f"sha256 is {r.sha256[:16]}…, recorded is {(recorded(r.path, digests) or '')[:16]}…", "dangerous"))
         for r in changed
     ]
     found += [(r, m) for r in reports for m in r.marks]
-    order = {"bad": 0, "suspicious": 1, "unread": 2, "note": 3}
-    found.sort(key=lambda pair: order[pair[1].severity])
+    found.sort(key=lambda pair: _ORDER[pair[1].severity])
     return [
         FileMark(
             title=r.path.name,

@@ -1,0 +1,1 @@
+"""Production: events of a served model in, the same Findings out. `momus monitor`; see docs/monitor.md."""

@@ -1,0 +1,1 @@
+"""Planted twins for the failure mode 'dependencies'."""
