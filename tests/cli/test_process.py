@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from momus.store import open_store
 
 Make = Callable[..., Path]
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:[349]\d|10\d)(?:;\d+)*m")  # bold and dim are none
 MOMUS = [sys.executable, "-m", "momus"]
 
 
@@ -54,7 +58,7 @@ def wait_for(what: Callable[[], object], seconds: float = 40.0) -> object:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_ends_in_order(fresh: Make, how: signal.Signals) -> None:
+def test_an_interrupted_run_ends_in_order(fresh: Make, momus_: Callable[..., Any], how: signal.Signals) -> None:
     """The file scan is measured at once; the other probe hangs in the user's model and must die with the run."""
     card = fresh(function="hangs", select=["supply_chain.artifacts", "membership.loss"])
     text = card.read_text().replace("factory: model.py:hangs", "factory: model.py:hangs\n  files: [weights.json]")
@@ -81,9 +85,9 @@ def test_an_interrupted_run_ends_in_order(fresh: Make, how: signal.Signals) -> N
     opened = open_store(store)
     (head,) = opened.runs()
     assert head.ended is None and len(opened.records(head.id)) == 1
-    assert "interrupted or running" in run("list", "runs", "--store", store).stdout
-    shown = run("report", "--store", store)
-    assert shown.returncode == 0 and "M09" in shown.stdout
+    assert "interrupted or running" in momus_("list", "runs", "--store", store).out
+    shown = momus_("report", "--store", store)
+    assert shown.code == 0 and "M09" in shown.out
 
 
 @pytest.mark.parametrize(
@@ -111,20 +115,59 @@ def test_a_reader_that_leaves_costs_no_report_and_no_verdict(assessed: Path) -> 
     assert (assessed / "r.html").is_file() and done.stderr.strip() == "Report: r.html"
 
 
-def test_no_colour_in_a_pipe_nor_under_no_color(assessed: Path) -> None:
-    for environment in ({}, {"NO_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "80"}):
-        for command in ("report", "plan", "list probes", "explain M04", "threats"):
-            said = run(*command.split(), cwd=assessed, env={**os.environ, **environment})
-            assert said.returncode == 0, said.stderr
-            assert "\x1b" not in said.stdout + said.stderr, command
+# One process that runs several command lines: what they print is tested here, not how they start.
+SEVERAL = """
+import sys
+from momus.cli.main import main
+
+codes = []
+for line in sys.argv[1:]:
+    try:
+        main(line.split())
+    except SystemExit as ended:
+        codes.append((line, ended.code))
+if any(code for _, code in codes) or len(codes) != len(sys.argv) - 1:
+    sys.exit(repr(codes))
+"""
 
 
-def test_an_ascii_terminal_gets_no_crash(assessed: Path) -> None:
-    plain = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
-    for command in ("report", "list modes", "plan", "explain M04", "compare"):
-        said = run(*command.split(), cwd=assessed, env=plain)
-        assert said.returncode == 0, said.stderr
-        assert "momus/bug" not in said.stderr
+def test_no_colour_in_a_pipe_and_no_crash_of_an_ascii_terminal(assessed: Path) -> None:
+    plain = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C", "TERM": "xterm-256color"}
+    commands = ("explain M04", "threats", "list modes", "list probes", "plan", "report", "compare")
+    command = [sys.executable, "-c", SEVERAL, *commands]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=assessed, env=plain)
+    assert said.returncode == 0, said.stderr
+    assert "\x1b" not in said.stdout + said.stderr
+    assert "momus/bug" not in said.stderr
+    assert all(word in said.stdout for word in ("M04", "membership.loss", "shift.groups"))
+
+
+def on_a_terminal(*commands: str, folder: Path, **environment: str) -> tuple[int, str]:
+    """Exit code and all that is shown on a terminal that has colours."""
+    here, there = os.openpty()
+    shown = b""
+    told = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", **environment}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SEVERAL, *commands], stdin=there, stdout=there, stderr=there, cwd=folder, env=told
+    )
+    os.close(there)
+    try:
+        with contextlib.suppress(OSError):  # what reading says when the last writer has gone
+            while part := os.read(here, 65536):
+                shown += part
+        return process.wait(timeout=60), shown.decode()
+    finally:
+        process.kill()
+        os.close(here)
+
+
+def test_a_terminal_has_colours_but_none_under_no_color(assessed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "CI", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    code, shown = on_a_terminal("report", folder=assessed)
+    assert code == 0 and COLOUR.search(shown), shown
+    code, shown = on_a_terminal("explain M04", "threats", "list modes", "report", folder=assessed, NO_COLOR="1")
+    assert code == 0 and "M04" in shown and not COLOUR.search(shown), shown
 
 
 def test_a_store_without_the_right_to_write(fresh: Make) -> None:
