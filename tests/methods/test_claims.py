@@ -51,8 +51,8 @@ def test_a_mean_error_is_tested_too() -> None:
     assert rule([Counted("mae", 1, 0, 0.9, False, values[:1])])[0].state == "open"
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(1, 400), st.floats(0.02, 0.98))
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 200), st.floats(0.02, 0.98))
 def test_a_claim_that_just_fails_is_seldom_backed(n: int, bound: float) -> None:
     """Whatever n and the bound, a system exactly at the bound is backed with probability at most 5 %."""
     hits = np.arange(n + 1)

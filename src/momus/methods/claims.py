@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,7 @@ def _p(c: Counted, above: bool) -> float:
     return float(scipy.stats.t.sf(t, c.n - 1) if above else scipy.stats.t.cdf(t, c.n - 1))
 
 
+@lru_cache(maxsize=1024)
 def rows_needed(truth: float, bound: float, *, up: bool = True, alpha: float = 0.05, power: float = 0.8) -> int | None:
     """Fewest rows at which a system whose share is ``truth`` is backed against ``bound`` with probability ``power``.
 
@@ -115,7 +117,12 @@ def rows_needed(truth: float, bound: float, *, up: bool = True, alpha: float = 0
     if bound == 0:
         return 1
 
+    # Before n rows without an error have probability alpha, no result of n rows backs anything.
+    least = np.log(alpha) / np.log(bound) - 1e-6
+
     def enough(n: int) -> bool:
+        if n < least:
+            return False
         critical = int(scipy.stats.binom.isf(alpha, n, bound)) + 1  # P(X >= critical | bound) <= alpha
         return critical <= n and float(scipy.stats.binom.sf(critical - 1, n, truth)) >= power
 

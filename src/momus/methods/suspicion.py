@@ -128,45 +128,79 @@ class Scale:
 
     def parts(self, evidence: Evidence) -> dict[str, float]:
         """Deviations of the summed activation statistics and of each search, in standard deviations of clean models."""
-        raw = _raw(evidence, self.members, self.unit, self.searched)
-        return {k: float(np.clip((v - self.middle[k]) / self.spread[k], LOWEST, HIGHEST)) for k, v in raw.items()}
+        raw = _Table.of([evidence], self.members).raw(self.unit, self.searched)
+        return {k: float(np.clip((v[0] - self.middle[k]) / self.spread[k], LOWEST, HIGHEST)) for k, v in raw.items()}
 
     def score(self, evidence: Evidence) -> float:
         return sum(self.parts(evidence).values())
 
 
-def _raw(
-    evidence: Evidence, members: Sequence[str], unit: Mapping[str, float], searched: tuple[NumpyArray, NumpyArray]
-) -> dict[str, float]:
-    found = {}
-    some = [m for m in ACTIVATIONS if m in members]
-    if some:
-        sums = np.asarray(sum(np.minimum(np.maximum(evidence[m], -CUT), CUT) / unit[m] for m in some))
-        found["activations"] = float(np.max(sums) / np.sqrt(2 * np.log(len(sums))))  # the largest of many is larger
-    for kind in SEARCHES:
-        if kind in members:  # logarithms, small where a trigger is small
-            z = (searched[0] - evidence["search"]) / searched[1]
-            found[kind] = float(np.mean(z[calibration.COUNTED[kind]]))
-    if ROWS in members:
-        found[ROWS] = float(np.max(evidence[ROWS]))
-    return found
+@dataclass(frozen=True)
+class _Table:
+    """What members say of several models, side by side: rulers are cut hundreds of times from the same models.
+
+    ``clipped`` holds the activation statistics of all classes of one model after the other, ``classes`` how many each
+    has; ``search`` (n, 6) and ``rows`` (n,) are empty where no such member is asked.
+    """
+
+    members: tuple[str, ...]
+    clipped: Mapping[str, NumpyArray]
+    classes: NumpyArray
+    search: NumpyArray
+    rows: NumpyArray
+
+    @classmethod
+    def of(cls, models: Sequence[Evidence], members: Sequence[str]) -> _Table:
+        some = [m for m in ACTIVATIONS if m in members]
+        clipped = {m: np.clip(np.concatenate([e[m] for e in models]), -CUT, CUT) for m in some}
+        classes = np.array([len(e[some[0]]) if some else 0 for e in models])
+        search = np.array([e["search"] for e in models]) if any(m in members for m in SEARCHES) else np.zeros((0, 6))
+        rows = np.array([np.max(e[ROWS]) for e in models]) if ROWS in members else np.zeros(0)
+        return cls(tuple(members), clipped, classes, search, rows)
+
+    def without(self, i: int) -> _Table:
+        """The table of the other models."""
+        start = int(self.classes[:i].sum())
+        own = slice(start, start + int(self.classes[i]))
+        return _Table(
+            self.members,
+            {m: np.delete(v, own) for m, v in self.clipped.items()},
+            np.delete(self.classes, i),
+            np.delete(self.search, i, axis=0) if len(self.search) else self.search,
+            np.delete(self.rows, i) if len(self.rows) else self.rows,
+        )
+
+    def raw(self, unit: Mapping[str, float], searched: tuple[NumpyArray, NumpyArray]) -> dict[str, NumpyArray]:
+        """(n,) of each kind: the largest sum of activation statistics, what each search says, what the rows say."""
+        found: dict[str, NumpyArray] = {}
+        if self.clipped:
+            sums = np.asarray(sum(v / unit[m] for m, v in self.clipped.items()))
+            most = np.maximum.reduceat(sums, np.cumsum(self.classes) - self.classes)
+            found["activations"] = most / np.sqrt(2 * np.log(self.classes))  # the largest of many is larger
+        for kind in SEARCHES:
+            if kind in self.members:  # logarithms, small where a trigger is small
+                z = (searched[0] - self.search) / searched[1]
+                found[kind] = np.mean(z[:, calibration.COUNTED[kind]], axis=1)
+        if ROWS in self.members:
+            found[ROWS] = self.rows
+        return found
+
+    def scale(self) -> Scale:
+        """The scale that these models set, all of them clean ones of one family."""
+        unit = {m: max(float(np.sqrt(np.mean(v**2))), 0.05) for m, v in self.clipped.items()}
+        searched = (np.zeros(6), np.ones(6))
+        if len(self.search):
+            searched = self.search.mean(axis=0), np.maximum(self.search.std(axis=0, ddof=1), 0.05)
+        raw = self.raw(unit, searched)
+        middle = {k: float(np.mean(v)) for k, v in raw.items()}
+        least = {k: LEAST_OF_ROWS if k == ROWS else LEAST_SPREAD for k in raw}
+        spread = {k: max(float(np.std(v, ddof=1)), least[k]) for k, v in raw.items()}
+        return Scale(self.members, unit, middle, spread, searched)
 
 
 def scale_of(clean: Sequence[Evidence], members: Sequence[str]) -> Scale:
     """The scale that clean models of one family set."""
-    unit = {
-        m: max(float(np.sqrt(np.mean(np.concatenate([np.clip(e[m], -CUT, CUT) for e in clean]) ** 2))), 0.05)
-        for m in ACTIVATIONS if m in members
-    }  # fmt: skip
-    searched = (np.zeros(6), np.ones(6))
-    if any(m in members for m in SEARCHES):
-        table = np.array([e["search"] for e in clean])
-        searched = table.mean(axis=0), np.maximum(table.std(axis=0, ddof=1), 0.05)
-    raw = [_raw(e, members, unit, searched) for e in clean]
-    middle = {k: float(np.mean([r[k] for r in raw])) for k in raw[0]}
-    least = {k: LEAST_OF_ROWS if k == ROWS else LEAST_SPREAD for k in raw[0]}
-    spread = {k: max(float(np.std([r[k] for r in raw], ddof=1)), least[k]) for k in raw[0]}
-    return Scale(tuple(members), unit, middle, spread, searched)
+    return _Table.of(clean, members).scale()
 
 
 @dataclass(frozen=True)
@@ -210,8 +244,9 @@ def ruler(known: Sequence[Known], family: str, members: Sequence[str]) -> Ruler:
 def _left_out(clean: tuple[Known, ...], members: tuple[str, ...]) -> tuple[Scale, NumpyArray]:
     """The scale that clean models set, and the score of each by the scale of the others."""
     evidence = [m.evidence for m in clean]
-    scores = [scale_of([*evidence[:i], *evidence[i + 1 :]], members).score(e) for i, e in enumerate(evidence)]
-    return scale_of(evidence, members), np.array(scores)
+    table = _Table.of(evidence, members)
+    scores = [table.without(i).scale().score(e) for i, e in enumerate(evidence)]
+    return table.scale(), np.array(scores)
 
 
 def surprise(score: float, clean: NumpyArray, others: Sequence[NumpyArray] = ()) -> NumpyArray:

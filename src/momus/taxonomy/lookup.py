@@ -149,18 +149,10 @@ def _misspelt(
     wanted: str, entries: Iterable[tuple[_Entry, tuple[str, ...]]]
 ) -> Iterator[tuple[tuple[float, str], _Entry]]:
     """Entries whose key looks like the word; also a single word of a longer key, for longer words."""
-    import difflib
-
-    matcher = difflib.SequenceMatcher(autojunk=False)
-    matcher.set_seq2(wanted)
-
-    def likeness(key: str) -> float:
-        matcher.set_seq1(key)
-        if matcher.real_quick_ratio() < _LEAST_LIKENESS or matcher.quick_ratio() < _LEAST_LIKENESS:
-            return 0.0
-        return matcher.ratio()
-
     words, closed = wanted.split(), wanted.replace(" ", "")
+    likeness = _likeness(wanted, _LEAST_LIKENESS)
+    # Parts count 0.05 less than the whole, so that a word below this bound never makes a hit.
+    by_word = [_likeness(w, _LEAST_LIKENESS + 0.04) for w in words]
 
     def parts(key: str) -> float:
         """How far each word has a like in the key; and the whole without its blanks, as in cleanlabel."""
@@ -173,8 +165,12 @@ def _misspelt(
         have = key.split()
         if len(words) < 2 or len(have) < len(words):
             return 0.0
-        likes = [max(difflib.SequenceMatcher(None, h, w, autojunk=False).ratio() for h in have) for w in words]
-        return min(likes) * (0.9 + 0.1 * len(words) / len(have))
+        least = 1.0
+        for like in by_word:
+            least = min(least, max(map(like, have)))
+            if not least:
+                return 0.0
+        return least * (0.9 + 0.1 * len(words) / len(have))
 
     for entry, keys in entries:
         if not entry.whole or len(wanted) < 3:
@@ -186,6 +182,27 @@ def _misspelt(
         best = max(whole, single - 0.05, max(map(parts, keys)) - 0.05)
         if best >= _LEAST_LIKENESS:
             yield (69 * best, f"{_GUESS} ({best:.0%})"), entry
+
+
+def _likeness(wanted: str, least: float) -> Callable[[str], float]:
+    """How much a key is like ``wanted``, 0 below ``least``; words that many keys share are compared once."""
+    import difflib
+
+    matcher = difflib.SequenceMatcher(autojunk=False)
+    matcher.set_seq2(wanted)
+
+    @cache
+    def likeness(key: str) -> float:
+        # What the lengths alone rule out is most of it.
+        total = len(key) + len(wanted)
+        if 2.0 * min(len(key), len(wanted)) < least * total:
+            return 0.0
+        matcher.set_seq1(key)
+        if matcher.quick_ratio() < least:
+            return 0.0
+        return matcher.ratio()
+
+    return likeness
 
 
 @cache
