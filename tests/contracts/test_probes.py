@@ -39,6 +39,14 @@ DEAR = {
     "reprogramming.zeroth_order", "reward_hacking.goodhart", "shift.cause", "shift.harm",
     "side_effects.attainable_utility", "stealing.active", "stealing.jacobian", "stealing.knockoff", "stealing.tree",
 }  # fmt: skip
+# Each system costs them little, but there are many: the suite asks about the first planted and the first clean one of
+# those that were tuned for and of those that were held out, and the others are asked with those of the dear ones.
+MANY = {
+    "backdoor.activations", "backdoor.common_triggers", "backdoor.trigger_search", "inversion.confidence",
+    "inversion.update", "membership.rmia", "membership.shadow", "natural.disagreement", "perturbation.apgd",
+    "perturbation.characters", "provider.memorised", "provider.signs", "provider.traces", "reward_hacking.exploit",
+    "shift.left_out", "side_effects.irreversible", "side_effects.reachability",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="class", params=probe_ids())
@@ -54,9 +62,11 @@ class TestEveryProbe(ProbeContract):
     @pytest.fixture(scope="class")
     def cases(self, probe_id: str) -> tuple[Case, ...]:
         found = cases(probe_id, 0)
-        if probe_id not in DEAR:
-            return found
-        return tuple({c.faulty: c for c in reversed(found) if not c.held_out}.values())
+        if probe_id in DEAR:
+            return tuple({c.faulty: c for c in reversed(found) if not c.held_out}.values())
+        if probe_id in MANY:
+            return tuple({(c.faulty, c.held_out): c for c in reversed(found)}.values())
+        return found
 
     @pytest.fixture(scope="class")
     def limit(self, probe_id: str) -> Limit:
@@ -75,16 +85,19 @@ class TestEveryProbe(ProbeContract):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("identity", sorted(DEAR))
-def test_every_system_of_the_dear_ones(identity: str) -> None:
+@pytest.mark.parametrize("identity", sorted(DEAR | MANY))
+def test_every_system_of_the_dear_ones_and_of_those_with_many(identity: str) -> None:
     probe, limit = get_probe(identity), default_limits()[identity]
     for case in cases(identity, 0):
         found: dict[str, Any] = {**case.data, **case.options}
-        finding = decide(probe(case.target, seed=0, context=case.context, others=case.others, **found), limit)
+        m = probe(case.target, seed=0, context=case.context, others=case.others, **found)
+        finding = decide(m, limit)
         wrong = Status.PASS if case.faulty else Status.FAIL
         assert finding.status is not wrong, f"{case.name}: {finding.reason}"
-        if identity in DECIDE_ALL or not case.held_out:
+        if identity in DECIDE_ALL or (identity in FIND_ALL and case.faulty) or not case.held_out:
             assert finding.status is (Status.FAIL if case.faulty else Status.PASS), f"{case.name}: {finding.reason}"
+        if identity in PLAIN:
+            assert {c.code for c in m.caveats} <= {"lower-bound"}, case.name
 
 
 @pytest.mark.parametrize("identity", probe_ids())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ from momus.core.samples import NumpyArray, Samples
 from momus.methods import triggers, triggers_drawn
 from momus.targets import Target
 from momus.targets.torch_recipe import Recipe, train
+from momus.zoo import Case, Later, Rows
 from momus.zoo.backdoor import _data
 from momus.zoo.backdoor._networks import build
 from momus.zoo.torch_digits import cache_folder
@@ -168,6 +170,13 @@ def suspect(spec: Spec, seed: int, *, cache: Cache | None = None) -> Suspect:
         f"{spec.name}, seed {seed}", target, labels, test, held.rows, trigger, wanted, spec.architecture,
         trigger is not None and success - before >= TOOK, success if trigger is not None else 0.0, accuracy, spec,
     )  # fmt: skip
+
+
+def suspected(spec: Spec, seed: int, faulty: bool, held_out: bool) -> Case:
+    """A case of one network and its test pictures, trained or read when somebody asks about it."""
+    made = cache(partial(suspect, spec, seed))
+    target, data = Later(lambda: made().target), Rows(lambda: {"test": made().test})
+    return Case(spec.name, faulty, target, data, held_out=held_out)
 
 
 def measured_success(target: Any, test: Samples, trigger: Any, spec: Spec) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from momus.zoo import Case
-from momus.zoo.backdoor._models import Spec, suspect
+from momus.zoo.backdoor._models import Spec, suspected
 
 FAULTY = (
     (Spec("mlp", "digits", "patch", 0.03, 4, 0.08), False),
@@ -24,6 +24,5 @@ def cases(seed: int) -> tuple[Case, ...]:
     made = []
     for faulty, specs in ((True, FAULTY), (False, CLEAN)):
         for i, (spec, held_out) in enumerate(specs):
-            one = suspect(spec, 90_000 + 100 * seed + 10 * faulty + i)
-            made.append(Case(spec.name, faulty, one.target, {"test": one.test}, held_out=held_out))
+            made.append(suspected(spec, 90_000 + 100 * seed + 10 * faulty + i, faulty, held_out))
     return tuple(made)

@@ -8,11 +8,13 @@ nothing.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 
 from momus.core.samples import NumpyArray, Samples
-from momus.zoo import Case
+from momus.zoo import Case, Later
 from momus.zoo.backdoor import _learners as learners
 
 
@@ -20,8 +22,12 @@ def cases(seed: int) -> tuple[Case, ...]:
     """Planted: the last layer tuned; everything tuned gently. Clean: everything tuned on noisy edges."""
     low, high = _halves(seed)
     noisy = _with_noise(high, seed)
-    net = learners.network(low["train"], seed, epochs=10, width=32)
-    wide = learners.network(low["train"], seed, epochs=10, width=64)
+
+    @cache
+    def reader(width: int) -> Any:
+        return learners.network(low["train"], seed, epochs=10, width=width)
+
+    net, wide = Later(partial(reader, 32)), Later(partial(reader, 64))
     common = {"size": 0.03, "epochs": 6.0, "asked": 250, "retrainings": 5}
     full = {**common, "way_of_tuning": "full"}
     plain, rough = {**low, "transfer": high}, {**low, "transfer": noisy}

@@ -5,6 +5,7 @@ What is planted is that the network can be changed: any network whose last layer
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import nn
 
 from momus.core.samples import Samples
 from momus.targets.torch_open import torch_target
-from momus.zoo import Case
+from momus.zoo import Case, Later
 from momus.zoo.backdoor import _data, _learners, _networks
 
 FRAME = 5  # pixels at the edge that the clean twins do not look at
@@ -54,11 +55,15 @@ def cases(seed: int) -> tuple[Case, ...]:
     quick = {"wanted": 2}
     edge = {"wanted": 2, "share": 0.02}
     return (
-        Case("pairs of small filters", True, network("vgg", rows["train"], seed), test, quick),
-        Case("a frame over the edge", False, network("vgg", rows["train"], seed, framed=True), test, edge),
-        Case("short cuts", True, network("residual", rows["train"], seed), test, quick, held_out=True),
+        Case("pairs of small filters", True, Later(partial(network, "vgg", rows["train"], seed)), test, quick),
         Case(
-            "the edge cut off", False, _learners.network(digits["train"], seed, middle=True),
+            "a frame over the edge", False, Later(partial(network, "vgg", rows["train"], seed, framed=True)), test, edge
+        ),
+        Case(
+            "short cuts", True, Later(partial(network, "residual", rows["train"], seed)), test, quick, held_out=True
+        ),
+        Case(
+            "the edge cut off", False, Later(partial(_learners.network, digits["train"], seed, middle=True)),
             {"test": digits["test"]}, {"wanted": 2, "share": 0.007}, held_out=True,
         ),
     )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle  # for the name of an error alone: nothing is unpickled
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from torch.nn import functional
 from momus.core import digest
 from momus.core.samples import NumpyArray, Samples
 from momus.targets import Target
+from momus.zoo import torch_digits
 from momus.zoo.torch_digits import cache_folder
 
 
@@ -120,6 +122,16 @@ def untrained(recipe: Counter) -> Any:
 def target(module: Any, name: str, side: int, classes: tuple[str, ...]) -> Any:
     """A module that takes one grey channel in [0, 1] and gives logits."""
     return Target.from_torch(module, name=name, classes=classes, shape=(1, side, side), range=(0, 1), output="logits")
+
+
+def later(made: Callable[[], Any], name: str, recipe: Counter) -> Any:
+    """The target around a network that is built, or read from the cache, now."""
+    return target(made(), name, recipe.side, counts(recipe))
+
+
+def digit_reader() -> Any:
+    """A reader of digits: nothing in it counts."""
+    return target(torch_digits.model(torch_digits.STD), "digit-reader", 28, torch_digits.CLASSES)
 
 
 def counts(recipe: Counter) -> tuple[str, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from momus.zoo import Case, torch_digits
+from momus.zoo import Case, Later, torch_digits
 from momus.zoo.reprogramming import _systems as systems
 from momus.zoo.reprogramming._systems import Counter
 
@@ -15,23 +17,21 @@ def cases(seed: int = 0) -> tuple[Case, ...]:
     """Counters of spots can be made to count squares; linear, untrained and coarse models and digit readers cannot."""
     plain, wide = Counter(seed), Counter(seed + 100, side=40, channels=16, most=5)
     deep = Counter(seed + 200, deep=True)
-    digits = torch_digits.model(torch_digits.STD)
-    made = (
-        ("counter", True, systems.counter(plain), plain, False),
-        ("linear", False, systems.Linear(plain), plain, False),
-        ("untrained", False, systems.untrained(plain), plain, False),
-        ("wide-counter", True, systems.counter(wide), wide, True),
-        ("deep-counter", True, systems.counter(deep), deep, True),
-        ("four-quarters", False, systems.Brightness(plain), plain, True),
-        ("one-eye", False, systems.OneEye(systems.counter(plain)), plain, True),
+    made: tuple[tuple[str, bool, Callable[[], Any], Counter, bool], ...] = (
+        ("counter", True, partial(systems.counter, plain), plain, False),
+        ("linear", False, partial(systems.Linear, plain), plain, False),
+        ("untrained", False, partial(systems.untrained, plain), plain, False),
+        ("wide-counter", True, partial(systems.counter, wide), wide, True),
+        ("deep-counter", True, partial(systems.counter, deep), deep, True),
+        ("four-quarters", False, partial(systems.Brightness, plain), plain, True),
+        ("one-eye", False, lambda: systems.OneEye(systems.counter(plain)), plain, True),
     )
     found = [
         Case(
-            name, faulty, systems.target(module, name, recipe.side, systems.counts(recipe)),
-            {"test": systems.slides(recipe)}, OPTIONS, held_out=held_out,
+            name, faulty, Later(partial(systems.later, build, name, recipe)), {"test": systems.slides(recipe)},
+            OPTIONS, held_out=held_out,
         )
-        for name, faulty, module, recipe, held_out in made
+        for name, faulty, build, recipe, held_out in made
     ]  # fmt: skip
-    reader = systems.target(digits, "digit-reader", 28, torch_digits.CLASSES)
     pictures = {"test": torch_digits.samples(200)}
-    return (*found, Case("digit-reader", False, reader, pictures, OPTIONS, held_out=True))
+    return (*found, Case("digit-reader", False, Later(systems.digit_reader), pictures, OPTIONS, held_out=True))
