@@ -84,7 +84,7 @@ NAMES: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     (
         "collections", "defaultdict",
-        "call", "harmless function",
+        "call", "harmless factory",
         "a dictionary that calls what it holds for keys that are missing",
     ),
     (

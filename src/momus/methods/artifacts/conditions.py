@@ -25,6 +25,7 @@ GUARDED = frozenset(
         "empty shape",
         "type name",
         "plain text",
+        "plain attribute",
     }
 )
 _LARGE = 1 << 24
@@ -35,6 +36,11 @@ _DILL_TYPES = {
     "PartialType": ("functools", "partial"), "FileType": ("_io", "FileIO"), "map": ("builtins", "map"),
     "filter": ("builtins", "filter"),
 }  # fmt: skip
+_REACHING = frozenset(["system", "popen", "eval", "exec", "modules", "open", "load", "loads", "unlink", "call", "run",
+                       "Popen", "check_output", "check_call", "spawn", "import_module", "remove"])  # fmt: skip
+# how protocols below 4 and tokenisers name a method of text: each makes text or words of the text it is given
+_TEXT_METHODS = {"lower", "upper", "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "casefold", "title",
+                 "capitalize", "swapcase"}  # fmt: skip
 _PLAIN_BASES = {"object", "dict", "list", "tuple", "set", "frozenset", "int", "float", "str", "Exception", "complex"}
 
 
@@ -82,6 +88,10 @@ def _enum_member(rulings: Rulings, args: list[Any]) -> str:
     """getattr is how Python 3.11 pickles a member of an enumeration: a class and a name in capitals."""
     member = args[1] if len(args) == 2 and rulings.usable(args[0], "build") else None
     if member == "_unpickle" and type(member) is str and str(args[0]) == "zoneinfo.ZoneInfo":
+        return ""
+    if type(args[0]) is Name and type(member) is str and str(args[0]) == "builtins.str":
+        return "" if member in _TEXT_METHODS else "reaches for an attribute by name"
+    if type(args[0]) is Name and args[0].module.startswith("scipy.interpolate.") and str(member).startswith("_call_"):
         return ""
     allowed = type(member) is str and member.isascii() and member.isidentifier() and member.isupper()
     return "" if allowed else "reaches for an attribute by name"
@@ -134,9 +144,26 @@ def harmless_function(rulings: Rulings, value: Any) -> bool:
     return rule.standing == "allowed" and rule.use != "build" and not rule.check
 
 
+def partial_complaint(rulings: Rulings, value: Any, more: list[Any]) -> bool:
+    """Whether a partial of ``value`` holds nothing but harmless functions; one of defaultdict needs its factory."""
+    if type(value) is Name and str(value) == "collections.defaultdict":
+        return not all(harmless_function(rulings, v) or _counts(v) for v in more[:1])
+    return not harmless_function(rulings, value)
+
+
+def _counts(value: Any) -> bool:
+    """int, float and the like as a factory are called without anything, and give zero."""
+    return type(value) is Name and str(value) in ("builtins.int", "builtins.float", "builtins.complex")
+
+
+def _harmless_factory(rulings: Rulings, args: list[Any]) -> str:
+    """collections.defaultdict calls what it holds, with no arguments."""
+    return "" if args and _counts(args[0]) else _harmless_first(rulings, args)
+
+
 def _harmless_first(rulings: Rulings, args: list[Any]) -> str:
     """functools.partial and collections.defaultdict hold a function that others call."""
-    if args and (args[0] is DATA or harmless_function(rulings, args[0])):
+    if args and (args[0] is DATA or not partial_complaint(rulings, args[0], args[1:])):
         return ""
     return "holds a function that somebody else may call" if args else ""
 
@@ -158,6 +185,13 @@ def _inner_array(rulings: Rulings, args: list[Any]) -> str:
     if type(inner) is not Node or inner.kind != "tuple":
         return "the shape is not a plain tuple"
     return _empty_shape(rulings, list(inner.items))
+
+
+def _plain_attribute(_r: Rulings, args: list[Any]) -> str:
+    """operator.attrgetter(name): one public name of data; a path or a method of files and modules is none."""
+    named = args[0] if len(args) == 1 and type(args[0]) is str else ""
+    plain = named.isascii() and named.isidentifier() and named[:1] != "_" and named not in _REACHING
+    return "" if plain else "walks to an attribute of an attribute, or to one of a module"
 
 
 def _plain_number(_r: Rulings, args: list[Any]) -> str:
@@ -237,6 +271,8 @@ CONDITIONS: dict[str, Condition] = {
     "sklearn family": _family("sklearn."),
     "pandas family": _family("pandas."),
     "harmless function": _harmless_first,
+    "harmless factory": _harmless_factory,
+    "plain attribute": _plain_attribute,
     "plain number": _plain_number,
     "text scalar": _text_scalar,
     "masked": _masked,

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from momus.methods.artifacts import shells
+from momus.methods.artifacts import launchers, shells
 from momus.methods.artifacts.policy import rule_for
 from momus.methods.artifacts.report import Job
 from momus.methods.artifacts.rulings import printable
@@ -104,6 +104,10 @@ _REQUIREMENT = re.compile(
     r"(^|\s)(--(extra-)?index-url|--trusted-host|--find-links|-i\s+https?:|-f\s+https?:|git\+\w+:|hg\+\w+:|svn\+\w+:|bzr\+\w+:)"
     r"|(^|\s|@\s*)(https?|ftp|file)://\S+", re.I,
 )  # fmt: skip
+# the indexes of PyPI and of PyTorch's makers, which their own installation pages name
+_INDEXES = re.compile(
+    r"--(extra-)?index-url[ =]https://(pypi\.org/simple|download\.pytorch\.org/whl(/[\w.]{1,20})?)/?(?=\s|$)"
+)
 _KEYS_OF_TEMPLATES = ("chat_template", "prompt_template", "default_chat_template")
 
 
@@ -129,13 +133,14 @@ def hooks(job: Job, value: Any, where: str, *, templates: bool = True) -> None:
         job.check_time()
         _resolvers(job, item, where)
         for key, content in item.items():
-            hook = _HOOKS.get(key) if isinstance(key, str) else None
+            hook = (_HOOKS.get(key) or launchers.HOOKS.get(key)) if isinstance(key, str) else None
             if hook is not None:
                 hook(job, content, item, f"{where}#{path.lstrip('.')}" if path else where)
             if templates and key in _KEYS_OF_TEMPLATES:
                 _template(job, content, where)
     if isinstance(value, dict):
         _whole(job, value, where)
+        launchers.whole(job, value, where)
 
 
 _RESOLVER = re.compile(
@@ -274,7 +279,11 @@ def _auto_mapping(job: Job, content: Any, item: dict[str, Any], where: str) -> N
 
 def _pipeline(job: Job, content: Any, item: dict[str, Any], where: str) -> None:
     """A pipeline of diffusers: each part names a library that is imported, or a file of Python in its folder."""
-    if not isinstance(content, str):
+    if isinstance(content, list) and content and isinstance(content[0], str):
+        what = "names a file of Python that is imported"
+        job.mark("suspicious", f"_class_name {what}: {printable(content[0], 80)}", None, where, opcode="_class_name",
+                 call=printable(content[0]), reason=what)  # fmt: skip
+    elif not isinstance(content, str):
         return
     for key, part in item.items():
         library = part[0] if isinstance(part, list) and len(part) == 2 else None
@@ -324,7 +333,7 @@ _HOOKS: dict[str, Callable[[Job, Any, dict[str, Any], str], None]] = {
 def requirement(job: Job, text: str, where: str) -> None:
     """A requirement that names a place of its own instead of a package."""
     text = text[:2000]
-    if not _REQUIREMENT.search(text):
+    if not _REQUIREMENT.search(_INDEXES.sub("", text)):
         return
     what = "installs from a place of its own"
     job.mark("suspicious", f"{what}: {printable(text.strip(), 100)}", None, where, opcode="requirement", reason=what)

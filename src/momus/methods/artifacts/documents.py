@@ -10,7 +10,7 @@ import re
 import tomllib
 from typing import Any
 
-from momus.methods.artifacts import configs, encoded, python_code, shells
+from momus.methods.artifacts import configs, encoded, launchers, python_code, shells
 from momus.methods.artifacts.report import Job, Region
 from momus.methods.artifacts.rulings import printable
 from momus.methods.artifacts.text_kinds import GRAVE_WORDS, HTML_SCRIPT, KINDS
@@ -22,8 +22,10 @@ _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 # keys that another look at a JSON file is worth; jsons.py reads the rest of it
 _WORTH = re.compile(
     rb'"(trust_remote_code|auto_mapping|_class_name|custom_pipelines?|_target_|__target__|class_path|loader_module|handler|\$type|py/[a-z]+|'
-    rb'code_paths?|postinstall|preinstall|install|prepare|runOn|postCreateCommand|cmdclass|setup_requires|idx)"|'
-    rb"_\$\$ND_FUNC|\\u00[2-7]|\$\{[\w.]+:"
+    rb"code_paths?|postinstall|preinstall|install|prepare|runOn|postCreateCommand|cmdclass|setup_requires|idx|"
+    + launchers.WORTH
+    + rb')"|'
+    + rb"_\$\$ND_FUNC|\\u00[2-7]|\$\{[\w.]+:"
 )
 
 
@@ -265,6 +267,7 @@ def _plain(job: Job, text: str, where: str, leaf: str) -> str:
         job.mark("dangerous", f"a Lambda layer {reason}", layer.start(), where, opcode="Lambda", reason=reason)
     if re.search(r"\b(sitecustomize|usercustomize|conftest|setup)\.py\Z", leaf):
         job.mark("suspicious", "named as a program that Python runs by itself", None, where)
+    launchers.lines(job, text, where)
     job.mark("note", "plain text, which no loader runs", None, where)
     return "text"
 

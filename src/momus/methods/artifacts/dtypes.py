@@ -6,7 +6,7 @@ of the file for addresses, and a field beyond the element reads memory that is n
 
 from __future__ import annotations
 
-from momus.methods.artifacts.values import KEPT, Node
+from momus.methods.artifacts.values import KEPT, Name, Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ def element(dtype: Any, depth: int = 0) -> tuple[int, bool] | None:
     if type(dtype) is not Node or dtype.cls != "numpy.dtype" or not dtype.items or depth > _DEEP:
         return None
     text = dtype.items[1] if str(dtype.maker) != "numpy.dtype" and len(dtype.items) > 1 else dtype.items[0]
-    spelt = _spelt(text) if type(text) is str else None
-    if spelt is None:
-        return None
-    code, digits = spelt
     state = list(dtype.state.items) if type(dtype.state) is Node and dtype.state.kind == "tuple" else []
     if dtype.state is not None and not state:
         return None
+    spelt = _spelt(text) if type(text) is str else _record(text, state)
+    if spelt is None:
+        return None
+    code, digits = spelt
     flags = state[7] if len(state) > 7 else _OBJECT_FLAGS if code == "O" else 0
     if type(flags) is not int:
         return None
@@ -60,6 +60,14 @@ def element(dtype: Any, depth: int = 0) -> tuple[int, bool] | None:
     if code != "V":
         return (size, False) if not flags & 1 else None
     return _structured(size, state, flags, depth)
+
+
+def _record(named: Any, state: list[Any]) -> tuple[str, str] | None:
+    """numpy.rec's type is made from its class; its size then stands in the state alone, as its parts do."""
+    if type(named) is not Name or str(named) != "numpy.record" or len(state) < 6:
+        return None
+    size = state[5]
+    return ("V", str(size)) if type(size) is int and 0 < size < 1 << 30 else None
 
 
 def _spelt(text: str) -> tuple[str, str] | None:

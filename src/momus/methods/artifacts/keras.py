@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 from momus.methods.artifacts.jsons import Repeated, objects, parse
+from momus.methods.artifacts.policy import rule_for
 from momus.methods.artifacts.report import Job, Region
 from momus.methods.artifacts.rulings import printable
 
@@ -138,7 +139,14 @@ def _known(name: str, home: object, registered: object) -> bool:
 
 
 def _reaches(job: Job, home: object, name: str, where: str) -> bool:
-    if not isinstance(home, str) or not _REACH.match(home):
+    if not isinstance(home, str):
+        return False
+    rule = rule_for(home, name, job.allow)
+    if rule.standing == "dangerous":
+        what = f"asks for {printable(home)}.{printable(name)}: {rule.reason}"
+        job.mark("dangerous", what, None, where, opcode=printable(name, 60), reason=rule.reason)
+        return True
+    if not _REACH.match(home):
         return False
     what = f"asks for {printable(home)}.{printable(name)}, which reaches files or changes how models are loaded"
     job.mark(

@@ -71,6 +71,19 @@ def _walk(job: Job, region: Region, where: str) -> int:
     return at
 
 
+def _bytes(job: Job, held: Region, where: str) -> None:
+    """Bytes that are a pickle, as some libraries keep attributes: whoever reads them unpickles them."""
+    head = held.take(0, 2)
+    if head[:1] == b"\x80" and head[1:] in (b"\2", b"\3", b"\4", b"\5") and held.take(len(held) - 1, 1) == b".":
+        waiting = Job(job.limits, job.allow, deadline=job.deadline, look=job.look)
+        if (
+            waiting.examine(held, f"{where}!bytes@{held.start}") in ("pickle", "joblib")
+            and waiting.names
+            and waiting.worst > 1
+        ):
+            job.examine(held, f"{where}!bytes@{held.start}")
+
+
 def _one(job: Job, region: Region, kind: int, at: int, where: str) -> tuple[int, int]:
     """(values inside, bytes to pass over) of one value whose type byte was read."""
     if kind < 0x80 or kind >= 0xE0:
@@ -84,7 +97,10 @@ def _one(job: Job, region: Region, kind: int, at: int, where: str) -> tuple[int,
     if kind in _FIXED:
         return 0, _FIXED[kind]
     if kind in _SIZED:
-        return 0, _SIZED[kind] + int.from_bytes(region.take(at, _SIZED[kind]), "big")
+        size = int.from_bytes(region.take(at, _SIZED[kind]), "big")
+        if kind < 0xC7:
+            _bytes(job, region.part(at + _SIZED[kind], size), where)
+        return 0, _SIZED[kind] + size
     if kind in _MANY:
         width, each = _MANY[kind]
         return each * int.from_bytes(region.take(at, width), "big"), width

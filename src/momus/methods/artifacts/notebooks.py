@@ -38,7 +38,9 @@ def scan(job: Job, value: dict[str, Any], where: str) -> str:
         _cell(job, text, place)
         _outputs(job, cell.get("outputs"), place)
     for i, cell in enumerate(c for c in cells[:_CELLS] if isinstance(c, dict)):
-        if cell.get("cell_type") == "markdown" and re.search(r"<script\b|javascript:", _text(cell.get("source")), re.I):
+        if cell.get("cell_type") == "markdown" and re.search(
+            r"<script\b|javascript:|<\w[^>\n]{0,200}\son\w{3,20}\s?=", _text(cell.get("source")), re.I
+        ):
             job.mark("suspicious", "text with a script in it", None, f"{where}!text {i}", opcode="script")
         for name, kinds in _attachments(cell):
             job.mark("note", f"holds the attachment {name[:60]} ({kinds[:60]})", None, where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from momus.methods.artifacts.allowed import NAMES
 from momus.methods.artifacts.allowed_classes import BUILT, CLASSES
+from momus.methods.artifacts.allowed_values import VALUES
 from momus.methods.artifacts.denied import HONEST, MODULES, PARTS
 from momus.methods.artifacts.report import Record
 
@@ -104,7 +105,7 @@ def load() -> Policy:
     """The rules of allowed.py, allowed_classes.py and denied.py, put together once."""
     if not _LOADED:
         names: dict[tuple[str, str], Rule] = {}
-        for modules, listed, use, check, reason in (*NAMES, *BUILT):
+        for modules, listed, use, check, reason in (*NAMES, *BUILT, *VALUES):
             rule = Rule("allowed", reason, use, check)  # type: ignore[arg-type]
             for module in modules.split():
                 for name in listed.split():

@@ -261,7 +261,7 @@ class Onnx:
             self.location(pair.get(2, ""), offset)
 
     def location(self, path: str, offset: int) -> None:
-        if leaves(path) or not path or "://" in path:
+        if leaves(path) or not path or "://" in path or path.startswith("*"):  # ORT: */_ORT_MEM_ADDR_/* is memory
             what = f"reads weights from {printable(path, 80)!r}, outside its folder"
             self.job.mark(
                 "dangerous",

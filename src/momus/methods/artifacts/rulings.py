@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from momus.methods.artifacts import dtypes
-from momus.methods.artifacts.conditions import CONDITIONS, GUARDED, endless, harmless_function
+from momus.methods.artifacts.conditions import CONDITIONS, GUARDED, endless, partial_complaint
 from momus.methods.artifacts.policy import Rule, rule_for
 from momus.methods.artifacts.report import Job, Mark
 from momus.methods.artifacts.values import Blob, Name, Node
@@ -196,7 +196,11 @@ class Rulings:
         elif cls == "functools.partial":
             state = target.state
             known = type(state) is Node and state.kind == "tuple" and bool(state.items)
-            said = "" if known and harmless_function(self, state.items[0]) else "a partial gets another function"
+            said = (
+                ""
+                if known and not partial_complaint(self, state.items[0], _held(state))
+                else "a partial gets another function"
+            )
         elif cls == "collections.defaultdict":
             said = "a defaultdict gets another factory"
         if said:
@@ -233,6 +237,12 @@ def opcode_at(buf: bytes, offset: int) -> str:
     if not 0 <= offset < len(buf):
         return ""
     return next((o.name for o in pickletools.opcodes if ord(o.code) == buf[offset]), "")
+
+
+def _held(state: Any) -> list[Any]:
+    """The positional arguments in a partial's state: (function, arguments, keywords, attributes)."""
+    held = state.items[1] if len(state.items) > 1 else None
+    return list(held.items) if type(held) is Node and held.kind == "tuple" else []
 
 
 def _done(rule: Rule) -> str:

@@ -31,7 +31,9 @@ _GRAVE_GLOBALS = frozenset(
     )
 )
 # what web frameworks and Jinja itself hand to templates; harmless alone, and the usual first step of a way out
-_ODD_GLOBALS = frozenset(["get_flashed_messages", "url_for", "request", "lipsum", "cycler", "joiner"])
+_ODD_GLOBALS = frozenset(
+    ["get_flashed_messages", "url_for", "request", "lipsum", "cycler", "joiner", "config", "session", "application"]
+)
 _SHOWN_NAMES = frozenset(["__repr__", "__str__", "__name__", "__doc__", "__len__", "__version__"])
 _REACHES = frozenset(
     re.split(
@@ -155,6 +157,8 @@ def _node(job: Job, node: Any, nodes: Any, own: set[str], where: str, what: str)
 
     if isinstance(node, nodes.Getattr):
         _attribute(mark, node.attr)
+    elif isinstance(node, nodes.Keyword) and node.key.startswith("__"):
+        mark("dangerous", f"spells {printable(node.key, 40)}")
     elif isinstance(node, nodes.Getitem):
         for text in _texts(node.arg, nodes):
             _attribute(mark, text)
@@ -191,6 +195,8 @@ def _attribute(mark: Any, name: str) -> None:
         mark("suspicious", f"reaches for the attribute {name}", name)
     elif (name.startswith("__") and name.endswith("__")) or name in _REACHES:
         mark("dangerous", f"reaches for the attribute {printable(name, 40)}", printable(name, 80))
+    elif name.startswith("_") and len(name) > 1:
+        mark("suspicious", f"reaches for the private attribute {printable(name, 40)}", printable(name, 80))
 
 
 def _texts(node: Any, nodes: Any) -> list[str]:

@@ -192,6 +192,8 @@ class _Reader:
             self.pmml(local, attributes)
         elif self.kind == "svg":
             self.svg(local, attributes)
+        elif self.kind == "openvino" and attributes.get("version") == "extension":
+            self.mark("suspicious", f"the layer {printable(attributes.get('type', ''), 60)} needs native code", name)
         elif local in ("object", "void") and attributes.get("class", "").startswith(("java.", "javax.")):
             grave = re.search(r"ProcessBuilder|Runtime|script|URLClassLoader", attributes["class"])
             self.mark(
