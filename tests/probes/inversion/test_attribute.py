@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -26,6 +27,13 @@ def remembering(n: int = 700, **how):  # type: ignore[no-untyped-def]
     return fitted(KNeighborsClassifier(10, weights="distance"), train, "near"), train, test
 
 
+@cache
+def leaking():  # type: ignore[no-untyped-def]
+    """The model that remembers, and what the probe finds of it: measured once for all tests that start there."""
+    target, train, test = remembering()
+    return target, train, test, attribute(target, train=train, test=test)
+
+
 def test_what_can_be_guessed_anyway_is_no_leak() -> None:
     rng = np.random.default_rng(1)
     train, test = survey(1200, rng, tied=6.0), survey(1600, rng, tied=6.0)
@@ -34,8 +42,7 @@ def test_what_can_be_guessed_anyway_is_no_leak() -> None:
 
 
 def test_the_leak_is_of_training_rows() -> None:
-    target, train, test = remembering()
-    m = attribute(target, train=train, test=test)
+    target, train, test, m = leaking()
     assert m.value > 0.15 and m.figure("member_gap").ci.low > 0.1  # type: ignore[union-attr]
     assert m.figure("advantage_others").value < 0.1
     swapped = attribute(target, train=test.take(slice(0, 700)), test=train)
@@ -56,8 +63,7 @@ def test_a_rare_answer_is_not_hidden_by_the_common_one() -> None:
 
 
 def test_coarser_answers_leave_less_and_the_service_says_how_coarse() -> None:
-    target, train, test = remembering()
-    m = attribute(target, train=train, test=test)
+    target, train, test, m = leaking()
     bars = next(e for e in m.evidence if isinstance(e, Bars) and "say less" in e.title)
     left = dict(zip(bars.names, bars.values, strict=True))
     assert left["as they are"] == m.value and left["labels alone"] < m.value - 0.1
