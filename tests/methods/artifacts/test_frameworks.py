@@ -78,7 +78,7 @@ def named(name: str, module: str = "builtins") -> dict[str, object]:
 LAYERS = {
     "Dense": (layer("Dense", units=3), "nothing found"),
     "no module": (layer("Dense", None, units=3), "nothing found"),
-    "another home": (layer("Dense", "os"), "suspicious"),
+    "another home": (layer("Dense", "os"), "dangerous"),
     "another name": (layer("Dense", registered="Mine>Dense"), "suspicious"),
     "unknown class": (layer("Densest"), "suspicious"),
     "Lambda with code": (layer("Lambda", function=CODE), "dangerous"),
