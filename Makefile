@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
 MOMUS  := $(BIN)/momus
 export OMP_NUM_THREADS ?= 1
+# Nothing is compiled at install; whoever imports a module first keeps its bytecode for the hundreds of processes after it.
+export PYTHONDONTWRITEBYTECODE :=
 
 CASES  := voice-commands character-edits counting-squares equal-accuracy teapot-all-sides face-glasses \
           face-inversion survey-tree hospital-records lira-gain credit-tree linear-steal remembered-faces remembered-mail \

@@ -73,6 +73,18 @@ def test_segments_are_read_in_order_and_removed_when_two_checkpoints_passed(tmp_
     assert read(tmp_path, position)[2] == {"writers": {}}
 
 
+def test_what_a_writer_began_and_never_named_is_swept_up_later(tmp_path: Path) -> None:
+    """Killed between making a file and naming it: no record is in it, and it must not stay for good."""
+    dead, young = (tmp_path / f".1700000000000-{n}-00000000-00000001.spool" for n in (7, 8))
+    other = tmp_path / ".profile.spool"
+    for path in (dead, young, other):
+        path.write_bytes(b"")
+    for path in (dead, other):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    SpoolFolder(tmp_path, Decoder(FieldsCard(), reference())).passed({})
+    assert sorted(tmp_path.iterdir()) == sorted([young, other])
+
+
 def test_a_watch_leaves_a_segment_until_a_second_checkpoint_is_past_it(tmp_path: Path) -> None:
     """The newest checkpoint may turn out damaged: what it counted is read again from the one before."""
     written = Segments(tmp_path / "spool", segment=2000)

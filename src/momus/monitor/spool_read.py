@@ -8,6 +8,7 @@ import json
 import os
 import re
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from momus.monitor.spool import ENDING, HEAD, LARGEST, MAGIC, NOTE
 _NAME = re.compile(r"^(?P<writer>\d{13}-\d+-[0-9a-f]{8})-(?P<number>\d{8})\.spool$")
 _BLOCK = 1 << 20
 _EVENT_BYTES = 500.0
+_BEGINNING = 60.0  # seconds after which a segment that has no name yet belongs to a writer that died
 _CHECKED = struct.Struct("<dB")
 TORN, SPOILED = "torn record", "spoiled record"
 
@@ -216,6 +218,11 @@ class SpoolFolder:
             for number in numbers:
                 if number < first or (over and number == first):
                     self._path(name, number).unlink(missing_ok=True)
+        for part in self._folder.glob(
+            f".*{ENDING}"
+        ):  # it holds no record: its writer was killed before it got its name
+            if _NAME.match(part.name[1:]) and _age(part) > _BEGINNING:
+                part.unlink(missing_ok=True)
 
     def done(self, after: Position) -> bool:
         """What was there is read."""
@@ -229,6 +236,14 @@ class SpoolFolder:
 
 
 TORN_, SPOILED_ = 254, 255
+
+
+def _age(path: Path) -> float:
+    """Seconds since it was written; 0 for what is gone."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _records(block: bytes, place: int, *, last: bool) -> Iterator[tuple[float, int, int, bytes]]:
