@@ -43,6 +43,11 @@ JSON = [
     ({"requirements": ["evil @ http://x.invalid/e.zip"]}, "suspicious"),
     ({"requirements": ["spacy>=3"]}, "nothing found"),
     ({"runtime_env": {"pip": ["evil"]}}, "suspicious"),
+    # what a training's own settings and logs are full of
+    ({"model_path": "/data/models/x", "output": "../runs"}, "nothing found"),
+    ({"name": "run 7", "argv": ["train.py", "--lr", "0.1"]}, "nothing found"),
+    ({"_type": "execution_log", "shell": "bash"}, "nothing found"),
+    ({"_type": "llm_bash_chain"}, "suspicious"),
     ({"version": "1.0", "model": {"vocab": {"()": 1, "argv": 2, "handlers": 3, "hooks": 4}}}, "nothing found"),
 ]
 TEXTS = [

@@ -19,6 +19,9 @@ _LOGGING = re.compile(r"(logging\.)?((handlers|config)\.)?[A-Z]\w*(Handler|Forma
 _WEIGHTS = re.compile(r"\.(safetensors|bin|pt|pth|ckpt|h5|msgpack|onnx|gguf|npz|json|distcp)\Z")
 _JAVA = re.compile(r"(com|org|javax?|sun|net|ch)\.[\w.$]{1,200}\.[A-Z]\w*")
 _CHAINS = re.compile(r"bash|shell|python_?repl|python_?ast|\bpal|exec|sql_?database|requests|terminal", re.I)
+_CHAIN_TYPES = re.compile(
+    r"(\w*_)?(bash|shell|pal|sql_database|requests|terminal)(_\w*)?_(chain|agent|tool)|python_repl|terminal"
+)
 _GIT = frozenset("fsmonitor sshcommand hookspath pager editor askpass gitproxy attributesfile worktree".split())  # noqa: SIM905
 _KERNELS = re.compile(r"ipykernel|IRkernel|xeus|xpython|bash_kernel|julia|calysto|ijskernel|sagemath")
 
@@ -41,11 +44,12 @@ def _weight_map(job: Job, content: Any, item: dict[str, Any], where: str) -> Non
             _mark(job, "suspicious", "weight_map", "reads weights from a file of another kind", path, where)
 
 
-def _inside(key: str) -> Hook:
-    """A path below the model's own folder, in files of mlflow and Core ML."""
+def _inside(key: str, beside: tuple[str, ...] = ()) -> Hook:
+    """A path below the model's own folder, in files of mlflow and Core ML. A key that others use as well (many a
+    training's settings name a ``model_path``) counts only ``beside`` one that tells whose file it is."""
 
     def hook(job: Job, content: Any, item: dict[str, Any], where: str) -> None:
-        if outside(content):
+        if outside(content) and (not beside or any(k in item for k in beside)):
             _mark(job, "dangerous", key, "reads a file from outside its folder", content, where)
 
     return hook
@@ -86,7 +90,7 @@ def _chain(job: Job, content: Any, item: dict[str, Any], where: str) -> None:
 
 
 def _chain_type(job: Job, content: Any, item: dict[str, Any], where: str) -> None:
-    if isinstance(content, str) and _CHAINS.search(content[:200]):
+    if isinstance(content, str) and _CHAIN_TYPES.fullmatch(content[:200]):
         _mark(job, "suspicious", "_type", "builds a chain that runs what a model answers", content, where)
 
 
@@ -111,7 +115,8 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _kernel(job: Job, content: Any, item: dict[str, Any], where: str) -> None:
-    if (isinstance(content, list) and content and "display_name" in item) or (_listed(content) and "name" in item):
+    told = ("display_name", "language", "interrupt_mode", "kernel_protocol_version")
+    if _listed(content) and (any(k in item for k in told) or "{connection_file}" in content):
         line = " ".join(map(str, content))[:2000]
         if not shells.judge(job, line, where, "a kernel's command") and not _KERNELS.search(line):
             _mark(job, "suspicious", "argv", "is started as a program", line, where)
@@ -130,7 +135,7 @@ def _folder(job: Job, content: Any, item: dict[str, Any], where: str) -> None:
 HOOKS: dict[str, Hook] = {
     "weight_map": _weight_map,
     "pickled_model": _inside("pickled_model"),
-    "model_path": _inside("model_path"),
+    "model_path": _inside("model_path", ("loader_module", "python_version", "pickled_model")),
     "python_model": _tracked("python_model"),
     "model_code_path": _tracked("model_code_path"),
     "_attn_implementation": _attention,
