@@ -232,7 +232,7 @@ _LINES: tuple[tuple[re.Pattern[str], str], ...] = (
         "a launcher: it starts the program it names",
     ),
     (re.compile(r"^\[InternetShortcut\]", re.M), "a shortcut to an address"),
-    (re.compile(r"^\s*url\s*=\s*(-|ext::|fd::)", re.M), "an address that git takes for an option or a command"),
+    (re.compile(r"^[ \t]*url[ \t]*=[ \t]*(-|ext::|fd::)", re.M), "an address that git takes for an option or a command"),
     (
         re.compile(r"\bEXECUTION_ENV_PATH\b|^backend[ \t]*:[ \t]*\"python\"", re.M),
         "has the server run Python of the model",
@@ -242,7 +242,7 @@ _LINES: tuple[tuple[re.Pattern[str], str], ...] = (
         "commands that a test runner runs",
     ),
     (re.compile(r"^addopts[ \t]*=[^\n]{0,400}(^|\s)-p[ =](?!no:)\w", re.M), "a plug-in that a test runner imports"),
-    (re.compile(r"^(\.{1,2}|file:)/\S+\.(whl|zip|tar\.gz)\s*$", re.M), "installs a package that lies beside it"),
+    (re.compile(r"^(\.{1,2}|file:)/\S+\.(whl|zip|tar\.gz)[ \t]*$", re.M), "installs a package that lies beside it"),
 )
 
 
