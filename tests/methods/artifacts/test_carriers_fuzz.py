@@ -125,7 +125,8 @@ def test_bytes_behind_a_file_are_never_harmless(kind: str, tail: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "lead", ["a ", "var ", "rm -a ", "curl ", "{{", "a=", "<b>", "- ", "[", "int f( ", "\n", "'", "${", "8002"]
+    "lead",
+    ["a ", "var ", "rm -a ", "curl ", "{{", "a=", "<b>", "- ", "[", "int f( ", "\n", "'", "${", "8002", "url = "],
 )
 def test_repeats_are_judged_in_linear_time(lead: str) -> None:
     start = time.process_time()

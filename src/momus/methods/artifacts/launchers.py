@@ -232,7 +232,7 @@ _LINES: tuple[tuple[re.Pattern[str], str], ...] = (
         "a launcher: it starts the program it names",
     ),
     (re.compile(r"^\[InternetShortcut\]", re.M), "a shortcut to an address"),
-    (re.compile(r"^[ \t]*url[ \t]*=[ \t]*(-|ext::|fd::)", re.M), "an address that git takes for an option or a command"),
+    (re.compile(r"^[ \t]*url[ \t]*=[ \t]*(-|ext::|fd::)", re.M), "an address that git takes for a command"),
     (
         re.compile(r"\bEXECUTION_ENV_PATH\b|^backend[ \t]*:[ \t]*\"python\"", re.M),
         "has the server run Python of the model",
