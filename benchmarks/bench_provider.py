@@ -1,6 +1,6 @@
 """What a hostile provider takes: records, price and seconds of the four encodings, and the speed of the bare channels.
 
-    python benchmarks/bench_provider.py
+    python -m benchmarks.bench_provider
 
 No peer does this mode, and the research code (csong27/ml-model-remember) needs Python 2, Theano and Lasagne, which no
 longer install; so the numbers are absolute. One rule of that code is measured beside ours on the same planted model:

@@ -1,7 +1,7 @@
 """The artifact scan beside its peers on the same files: what is found, what is wrongly accused, how fast.
 
     MOMUS_SCAN_PEERS=FOLDER python -m benchmarks --only scan
-    python benchmarks/bench_scan.py [--peers picklescan fickling] [--every 3] [--minutes 4]
+    python -m benchmarks.bench_scan [--peers picklescan fickling] [--every 3] [--minutes 4]
 
 The files are those of tests/corpus and of momus.zoo.supply_chain. ``MOMUS_SCAN_PEERS`` is a folder that holds the
 commands picklescan, modelscan, fickling and modelaudit, each from an environment of its own; a command that is not
