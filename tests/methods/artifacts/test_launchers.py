@@ -131,7 +131,7 @@ def test_texts(text: str, verdict: str) -> None:
 @pytest.mark.parametrize("name", HONEST)
 def test_honest_values(name: str, protocol: int) -> None:
     report = scan_bytes(pickle.dumps(HONEST[name], protocol))
-    assert report.verdict == "nothing found", [m.what for m in report.findings]
+    assert report.verdict == "nothing found", [m.what for m in report.marks]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -143,6 +143,16 @@ def test_a_partial_that_gets_another_factory_by_its_state() -> None:
     state = b"(ccollections\ndefaultdict\n(cos\nsystem\nt}Nt"
     hostile = b"\x80\x03cfunctools\npartial\n(ccollections\ndefaultdict\ntR" + state + b"b."
     assert scan_bytes(hostile).verdict == "dangerous"
+
+
+def test_a_partial_is_blamed_for_the_factory_that_it_hands_on() -> None:
+    """Whatever is said of the factory itself: it is the partial that has a dictionary call it unchecked."""
+    factory = b"ccollections\ndefaultdict\ncbuiltins\ngetattr\n"
+    by_call = scan_bytes(_call("functools.partial", factory)).marks
+    assert any(m.what.startswith("calls functools.partial(") and "somebody else may call" in m.what for m in by_call)
+    state = b"(ccollections\ndefaultdict\n(cbuiltins\ngetattr\nt}Nt"
+    by_state = scan_bytes(b"\x80\x03cfunctools\npartial\n(ccollections\ndefaultdict\ntR" + state + b"b.").marks
+    assert any("a partial gets another function" in m.what + m.reason for m in by_state)
 
 
 def test_pickled_bytes_in_messagepack() -> None:
